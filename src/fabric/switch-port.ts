@@ -1,0 +1,86 @@
+import type { MacTable } from '../link/mac-table.ts'
+import type { Port } from '../link/port.ts'
+import { RateLimiter } from '../link/rate-limiter.ts'
+import type { Simulator } from '../sim/simulator.ts'
+import { PortSecurity, type PortSecurityOptions } from './port-security.ts'
+import { PortVlans, type VlanMode } from './port-vlans.ts'
+
+/** Why a frame goes to every port; what storm control and the flood counters tell apart. */
+export type FloodKind = 'broadcast' | 'multicast' | 'unknownUnicast'
+
+/** Storm control: frames per second that a port takes of a kind; more are dropped. */
+export type StormControlOptions = Partial<Record<FloodKind, number>>
+
+export interface SwitchPortOptions {
+  readonly vlans?: VlanMode
+  readonly security?: PortSecurityOptions
+  readonly stormControl?: StormControlOptions
+  /** Sends a frame back through the port it came from if its destination is there (802.1Qbg). */
+  readonly hairpin?: boolean
+}
+
+/** Frames and bytes that a port sent because the switch flooded. */
+export class FloodCount {
+  frames = 0
+  bytes = 0
+}
+
+/** Frames that may come at once before the rate holds: a tenth of a second's. */
+const STORM_BURST_SECONDS = 0.1
+
+/** What a switch keeps of one of its ports. */
+export class SwitchPort {
+  readonly port: Port
+  /** Set by the spanning tree; a port that does not forward neither learns nor sends. */
+  forwarding = true
+  readonly hairpin: boolean
+  readonly vlans: PortVlans | null
+  readonly security: PortSecurity | null
+  readonly broadcast = new FloodCount()
+  readonly multicast = new FloodCount()
+  readonly unknownUnicast = new FloodCount()
+  private readonly storm: Partial<Record<FloodKind, RateLimiter>>
+
+  constructor(simulator: Simulator, table: MacTable, port: Port, options: SwitchPortOptions) {
+    this.port = port
+    this.hairpin = options.hairpin ?? false
+    this.vlans = options.vlans === undefined ? null : new PortVlans(options.vlans)
+    this.security =
+      options.security === undefined
+        ? null
+        : new PortSecurity(simulator, table, port.index, options.security)
+    const { broadcast, multicast, unknownUnicast } = options.stormControl ?? {}
+    this.storm = {
+      ...(broadcast === undefined ? {} : { broadcast: stormLimiter(broadcast) }),
+      ...(multicast === undefined ? {} : { multicast: stormLimiter(multicast) }),
+      ...(unknownUnicast === undefined ? {} : { unknownUnicast: stormLimiter(unknownUnicast) }),
+    }
+  }
+
+  /** Whether nothing but learning and forwarding happens here. */
+  get isPlain(): boolean {
+    const stormless = Object.keys(this.storm).length === 0
+    return this.forwarding && !this.hairpin && !this.vlans && !this.security && stormless
+  }
+
+  /** Whether a frame may be sent here: the link is there and nothing has closed the port. */
+  get isOpen(): boolean {
+    const { port } = this
+    return (
+      this.forwarding &&
+      port.isUp &&
+      port.peer !== null &&
+      (this.security === null || !this.security.isDisabled)
+    )
+  }
+
+  /** Whether storm control lets a frame of this kind in. */
+  takes(kind: FloodKind, now: number): boolean {
+    const limiter = this.storm[kind]
+    return limiter === undefined || limiter.take(now)
+  }
+}
+
+function stormLimiter(rate: number): RateLimiter {
+  return new RateLimiter(rate, Math.max(1, Math.floor(rate * STORM_BURST_SECONDS)))
+}

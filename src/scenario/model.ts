@@ -1,0 +1,335 @@
+/**
+ * A scenario as the builder takes it: one run, every default filled in, every quantity a number
+ * (picoseconds, bits per second, bytes, packets per second, fractions of one), every name resolved.
+ * `null` stands for "not given, and there is no default".
+ */
+import type { DropReason } from '../measure/drop-reason.ts'
+import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
+import type { MacAddress } from '../wire/mac-address.ts'
+
+export interface Scenario {
+  readonly name: string
+  /** Which variant this run is; null when the file has none. */
+  readonly variant: string | null
+  readonly why: string
+  readonly source: string | null
+  readonly file: string
+  readonly seed: string
+  /** Picoseconds. */
+  readonly duration: number
+  readonly fabric: FabricModel
+  /** All hosts of the fabric, h1, h2, ... in the order of racks, or as drawn; then `outside`. */
+  readonly hosts: readonly HostModel[]
+  readonly networks: readonly NetworkModel[]
+  readonly containers: readonly ContainerModel[]
+  readonly idle: readonly IdleContainers[]
+  readonly workloads: readonly WorkloadModel[]
+  readonly faults: readonly FaultModel[]
+  readonly captures: readonly CapturePoint[]
+  readonly expectations: readonly ExpectationModel[]
+}
+
+export type FabricMode = 'l2' | 'l3' | 'cloud'
+
+export interface FabricModel {
+  readonly mode: FabricMode
+  /** Zero in a drawn fabric, as are `hostsPerRack` and `spines`. */
+  readonly racks: number
+  readonly hostsPerRack: number
+  readonly spines: number
+  /** Addresses of the hosts: one block in modes l2 and cloud, cut into a block a rack in mode l3. */
+  readonly subnet: Ipv4Prefix
+  /** Blocks that the routers serve, in the order of `rack`; in modes l2 and cloud one, `subnet`. */
+  readonly rackSubnets: readonly Ipv4Prefix[]
+  /** Addresses for the links between routers (/31 each). */
+  readonly transit: Ipv4Prefix
+  /** Every device of the fabric, hosts included. */
+  readonly nodes: readonly NodeModel[]
+  readonly links: readonly LinkModel[]
+  /** IP protocols that every switch and router drops. */
+  readonly blockProtocols: readonly number[]
+  readonly blockUdpPorts: readonly number[]
+  readonly allowLoops: boolean
+  /** Whether the node `gateway` (a router) and the host `outside` behind it are there. */
+  readonly gateway: boolean
+}
+
+export type NodeRole = 'host' | 'leaf' | 'spine' | 'gateway' | 'drawn'
+
+export type NodeModel =
+  | { readonly kind: 'host'; readonly name: string; readonly role: NodeRole; readonly rack: number | null }
+  | {
+      readonly kind: 'switch'
+      readonly name: string
+      readonly role: NodeRole
+      readonly rack: number | null
+      readonly switch: SwitchModel
+    }
+  | {
+      readonly kind: 'router'
+      readonly name: string
+      readonly role: NodeRole
+      readonly rack: number | null
+      readonly router: RouterModel
+    }
+
+/** A profile of `fabric/` and what the file says otherwise; an absent key is the profile's. */
+export interface SwitchModel {
+  readonly profile: string
+  readonly macTable: {
+    readonly capacity?: number
+    readonly organisation?: 'cam' | 'hash'
+    readonly hash?: 'random' | 'crc16' | 'crc32'
+    readonly buckets?: number
+    readonly ways?: number
+    readonly banks?: number
+    /** Picoseconds; 0 = entries never age. */
+    readonly ageing?: number
+  }
+  /** Forwarding latency, picoseconds. */
+  readonly latency?: number
+  /** MAC addresses learned per second. */
+  readonly learningRate?: number
+  readonly portSecurity?: {
+    readonly maximum: number
+    readonly violation: 'protect' | 'restrict' | 'shutdown'
+  }
+  /** Packets per second and port; an absent kind is not limited. */
+  readonly stormControl?: {
+    readonly broadcast?: number
+    readonly multicast?: number
+    readonly unknownUnicast?: number
+  }
+  /** Shared packet buffer, bytes. */
+  readonly buffer?: number
+}
+
+export interface RouterModel {
+  /** Routes that fit into the hardware. */
+  readonly fib: number
+  /** Life of an ARP entry, picoseconds. */
+  readonly arpTimeout: number
+  /** Forwarding latency, picoseconds. */
+  readonly latency: number
+  /** Packets per second that reach the router's CPU. */
+  readonly puntRate: number
+}
+
+export interface LinkModel {
+  /** `from-to`, with `#2` and so on for a second link between the same two nodes. */
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  /** Bits per second. */
+  readonly rate: number
+  /** Propagation delay, picoseconds. */
+  readonly delay: number
+  /** Largest L3 packet of the ports at both ends, bytes. */
+  readonly mtu: number
+  /** Bytes of each end's transmit queue. */
+  readonly queue: number
+}
+
+export type KernelVersion = '4.15' | '5.15' | '6.18'
+
+export interface HostModel {
+  readonly name: string
+  /** Index into `FabricModel.rackSubnets`; null for `outside`. */
+  readonly rack: number | null
+  readonly address: Ipv4Address
+  readonly prefixLength: number
+  /** Default gateway; null where no router serves the subnet. */
+  readonly gateway: Ipv4Address | null
+  readonly cpus: number
+  readonly nic: NicModel
+  readonly kernel: KernelVersion
+  readonly costs: 'none'
+  /** `net.ipv4.neigh.default.gc_thresh3` and the like, as text. */
+  readonly sysctls: ReadonlyMap<string, string>
+}
+
+export interface NicModel {
+  readonly mtu: number
+  /** Unicast MAC addresses that the filter holds; with more the NIC turns promiscuous. */
+  readonly filterEntries: number
+  /** Packets of the transmit queue (`txqueuelen`). */
+  readonly txQueue: number
+}
+
+export interface NetworkModel {
+  readonly name: string
+  readonly scheme: string
+  /** What the scheme's own schema made of its options; only its driver knows the type. */
+  readonly options: unknown
+}
+
+export interface ContainerModel {
+  readonly name: string
+  readonly host: string
+  readonly networks: readonly string[]
+  readonly address: Ipv4Address | null
+  readonly mac: MacAddress | null
+}
+
+/** Containers that only exist: they hold addresses and answer, and no workload names them. */
+export interface IdleContainers {
+  readonly host: string
+  readonly count: number
+  readonly networks: readonly string[]
+}
+
+export type EndpointRef =
+  | { readonly kind: 'container'; readonly name: string }
+  | { readonly kind: 'host'; readonly name: string }
+  | { readonly kind: 'address'; readonly address: Ipv4Address }
+
+export interface Flow {
+  readonly from: EndpointRef
+  readonly to: EndpointRef
+}
+
+interface WorkloadBase {
+  /** `ping-1`, `udp-2`: the kind and its count, unless the file names it. */
+  readonly name: string
+  /** Start, picoseconds. */
+  readonly at: number
+}
+
+interface FlowsBase extends WorkloadBase {
+  /** One per pair of ends. */
+  readonly flows: readonly Flow[]
+}
+
+export interface PingModel extends FlowsBase {
+  readonly kind: 'ping'
+  readonly count: number
+  readonly interval: number
+  /** ICMP payload bytes, as `ping -s`. */
+  readonly size: number
+  readonly dontFragment: boolean
+  readonly ttl: number
+  readonly tos: number
+}
+
+export interface UdpModel extends FlowsBase {
+  readonly kind: 'udp'
+  /** Packets per second of each flow. */
+  readonly packetRate: number
+  /** UDP payload bytes. */
+  readonly size: number
+  readonly duration: number
+  /** Flows (source ports) of each pair. */
+  readonly parallel: number
+  readonly port: number
+  readonly dontFragment: boolean
+  readonly ttl: number
+  readonly tos: number
+}
+
+export interface UdpRequestResponseModel extends FlowsBase {
+  readonly kind: 'udp-rr'
+  /** UDP payload bytes of a request. */
+  readonly size: number
+  readonly replySize: number
+  readonly duration: number
+  /** Requests in flight of each pair. */
+  readonly outstanding: number
+  /** A request without a reply is given up after this, picoseconds. */
+  readonly timeout: number
+  readonly port: number
+}
+
+export interface MacofModel extends WorkloadBase {
+  readonly kind: 'macof'
+  readonly from: readonly EndpointRef[]
+  /** Whose MAC address is the destination; null = a random one for each frame, as macof does it. */
+  readonly to: EndpointRef | null
+  /** Frames per second. */
+  readonly packetRate: number
+  /** Different source addresses, used in turn; null = every frame a new one. */
+  readonly macs: number | null
+  /** Frame bytes without FCS. */
+  readonly size: number
+  /** Frames in all: the smaller of `count` and what `for` admits. */
+  readonly count: number
+}
+
+export type WorkloadModel = PingModel | UdpModel | UdpRequestResponseModel | MacofModel
+
+export interface FaultModel {
+  /** `fault-1` and so on, unless the file names it. */
+  readonly name: string
+  readonly at: number
+  /** Null = to the end of the run. */
+  readonly until: number | null
+  readonly on: readonly FaultedLink[]
+  readonly actions: readonly FaultAction[]
+}
+
+export interface FaultedLink {
+  readonly link: string
+  /** `forward` is from the link's `from` to its `to`. */
+  readonly direction: 'both' | 'forward' | 'backward'
+}
+
+export type FaultAction =
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'loss'; readonly probability: number }
+  | { readonly kind: 'corrupt'; readonly probability: number; readonly undetected: boolean }
+  | { readonly kind: 'duplicate'; readonly probability: number }
+  /** This share of the frames is held back for `delay` picoseconds, so that later ones pass them. */
+  | { readonly kind: 'reorder'; readonly probability: number; readonly delay: number }
+  /** Each frame later by `delay` plus a uniform draw from [0, jitter], picoseconds. */
+  | { readonly kind: 'delay'; readonly delay: number; readonly jitter: number }
+  | { readonly kind: 'block-udp-port'; readonly port: number }
+  | { readonly kind: 'block-protocol'; readonly protocol: number }
+  /** Drops longer IP packets without a word. */
+  | { readonly kind: 'max-packet'; readonly bytes: number }
+  | { readonly kind: 'filter-icmp' }
+
+/** A port of a node or of a container, named as its owner names it: `h1/eth0`, `c1/eth0`. */
+export interface CapturePoint {
+  readonly node: string
+  readonly port: string
+}
+
+export type Comparison =
+  /** |measured - value| <= tolerance * |value| */
+  | { readonly kind: 'equals'; readonly value: number; readonly tolerance: number }
+  | { readonly kind: 'atLeast'; readonly value: number }
+  | { readonly kind: 'atMost'; readonly value: number }
+  | { readonly kind: 'between'; readonly low: number; readonly high: number }
+
+export type Percentile = 'min' | 'mean' | 'max' | number
+
+export type Metric =
+  /** Payload bits per second that arrived. */
+  | { readonly kind: 'goodput'; readonly of: string }
+  /** Fraction of one. */
+  | { readonly kind: 'loss'; readonly of: string }
+  /** Picoseconds; a number is a percentile in [0, 100]. */
+  | { readonly kind: 'rtt'; readonly of: string; readonly at: Percentile }
+  /** Packets (requests, for udp-rr) of a workload. */
+  | { readonly kind: 'sent'; readonly of: string }
+  | { readonly kind: 'delivered'; readonly of: string }
+  /** Frames; null = any reason, any place. */
+  | { readonly kind: 'drops'; readonly reason: DropReason | null; readonly at: string | null }
+  /** Null = the sum over all switches. */
+  | { readonly kind: 'macEntries'; readonly switch: string | null }
+  | { readonly kind: 'macRefused'; readonly switch: string | null }
+  | { readonly kind: 'macMoves'; readonly switch: string | null }
+  | { readonly kind: 'floodedFrames'; readonly switch: string | null }
+  /** Payload bytes by bytes on the wire, of all links; fraction of one. */
+  | { readonly kind: 'wireEfficiency' }
+  /** 1 when the probe's echo came back, else 0. */
+  | { readonly kind: 'reachable'; readonly from: EndpointRef; readonly to: EndpointRef }
+
+export type MetricKind = Metric['kind']
+
+export interface ExpectationModel {
+  readonly metric: Metric
+  readonly comparison: Comparison
+  /** As the file says it, on one line. */
+  readonly text: string
+  readonly line: number
+}

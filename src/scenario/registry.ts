@@ -1,0 +1,51 @@
+/**
+ * What the scenario format must know of the schemes. The loader is handed a registry, so that no
+ * scheme is named here.
+ */
+import type { z } from 'zod'
+import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
+import type { FabricMode } from './model.ts'
+
+export interface SchemeRegistry {
+  names(): readonly string[]
+  /**
+   * Schema of the keys of a network beside `scheme`: a strict object, so that wrong keys are found.
+   * An option `subnet` that comes out as an `Ipv4Prefix` is the network's address block.
+   */
+  options(scheme: string): z.ZodType | undefined
+  /** One sentence for the JSON Schema and the reference page. */
+  summary?(scheme: string): string
+  /** Whether the scheme's containers take addresses of the fabric's own subnet. */
+  sharesFabricSubnet?(scheme: string): boolean
+  /** Faults that lie in the options together with the rest of the scenario. */
+  check?(scheme: string, options: unknown, context: NetworkContext): readonly SchemeFinding[]
+}
+
+export interface NetworkContext {
+  readonly network: string
+  readonly mode: FabricMode
+  readonly fabricSubnet: Ipv4Prefix
+  /** Hosts with the number of their containers on this network, idle ones included. */
+  readonly hosts: readonly {
+    readonly name: string
+    readonly address: Ipv4Address
+    readonly mtu: number
+    readonly containers: number
+  }[]
+}
+
+export interface SchemeFinding {
+  /** Within the options: `['subnet']`. */
+  readonly path: readonly (string | number)[]
+  readonly message: string
+  readonly remedy: string
+}
+
+/** The address block of a network's options, if there is one. */
+export function subnetOf(options: unknown): Ipv4Prefix | null {
+  if (typeof options !== 'object' || options === null || !('subnet' in options)) return null
+  const { subnet } = options
+  return typeof subnet === 'object' && subnet !== null && 'base' in subnet && 'length' in subnet
+    ? (subnet as Ipv4Prefix)
+    : null
+}

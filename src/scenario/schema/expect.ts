@@ -1,0 +1,65 @@
+/** The section `expect`: what must come out, so that a scenario is a test. */
+import { z } from 'zod'
+import { DROP_REASONS, type DropReason } from '../../measure/drop-reason.ts'
+import { count, duration, fraction, rate } from '../../schemes/option-types.ts'
+import { comparison, oneOrMany, reference } from './names.ts'
+
+const of = reference().exactOptional().describe('A workload. Default: the only one there is.')
+const atSwitch = reference().exactOptional().describe('A switch. Default: all together.')
+const number = () => count(0, 1e15)
+const reasons = Object.keys(DROP_REASONS) as [DropReason, ...DropReason[]]
+
+const ofWorkload = (value: () => z.ZodType<number>, what: string) =>
+  z.strictObject({ of, ...comparison(value) }).exactOptional().describe(what)
+const ofSwitch = (what: string) =>
+  z.strictObject({ switch: atSwitch, ...comparison(number) }).exactOptional().describe(what)
+
+export const expectation = z.strictObject({
+  variant: oneOrMany(reference())
+    .exactOptional()
+    .describe('In which variants it holds. Default: in all.'),
+  goodput: ofWorkload(rate, 'Payload of a workload that arrived, a second.'),
+  loss: ofWorkload(fraction, 'Packets of a workload that did not arrive.'),
+  sent: ofWorkload(number, 'Packets (requests) of a workload sent.'),
+  delivered: ofWorkload(number, 'Packets of a workload that arrived (replies, for requests).'),
+  rtt: z
+    .strictObject({
+      of,
+      stat: z
+        .string()
+        .regex(/^(min|mean|max|p(100|[1-9]?[0-9](\.[0-9]+)?))$/, {
+          error: 'min, mean, max or a percentile such as p50 or p99.9',
+        })
+        .default('p50')
+        .describe('min, mean, max or a percentile such as p99.'),
+      ...comparison(duration),
+    })
+    .exactOptional()
+    .describe('Round-trip time of a workload.'),
+  drops: z
+    .strictObject({
+      reason: z.enum(reasons).exactOptional().describe('Default: all losses together.'),
+      at: z.string().exactOptional().describe('Where: a node, or a port as `leaf1/p3`.'),
+      ...comparison(number),
+    })
+    .exactOptional()
+    .describe('Frames dropped.'),
+  macEntries: ofSwitch('MAC addresses that a switch knows at the end.'),
+  macRefused: ofSwitch('MAC addresses that found no room in the table.'),
+  macMoves: ofSwitch('MAC addresses that changed their port.'),
+  floodedFrames: ofSwitch('Frames to stations that the switch did not know.'),
+  wireEfficiency: z
+    .strictObject(comparison(fraction))
+    .exactOptional()
+    .describe('Payload by bytes on the wire, over all links.'),
+  reachable: z
+    .strictObject({
+      from: reference().describe('Container or host.'),
+      to: reference().describe('Container, host or address.'),
+      equals: z.boolean().default(true).describe('false: it must not be reachable.'),
+    })
+    .exactOptional()
+    .describe('Whether an echo request of a probe is answered.'),
+})
+
+export type ExpectationEntry = z.output<typeof expectation>

@@ -1,0 +1,102 @@
+/** The section `workload`: who sends what to whom. */
+import { z } from 'zod'
+import { duration, packetRate, rate, size } from '../../schemes/option-types.ts'
+import { name, oneOrMany, portNumber, reference } from './names.ts'
+
+const end = (what: string) =>
+  oneOrMany(reference()).describe(`${what}: container, host or address, or a list of them.`)
+
+const shared = {
+  name: name().exactOptional().describe('Default: the kind and a number, such as ping-1.'),
+  at: duration().prefault('1s').describe('Start, from the beginning of the run.'),
+}
+
+/** Ends of the flows: every `from` with every `to`, or `pairs`. */
+const ends = {
+  from: end('Who sends').exactOptional(),
+  to: end('Who receives').exactOptional(),
+  pairs: z
+    .enum(['ring', 'mesh', 'cross-host'])
+    .exactOptional()
+    .describe(
+      'Instead of `from` and `to`. `ring`: each to the next; `mesh`: each to each; `cross-host`: ' +
+        'the k-th of each host to the k-th of the next host.',
+    ),
+  among: z
+    .enum(['containers', 'hosts'])
+    .exactOptional()
+    .describe('Between whom `pairs` are made. Default: containers, if there are any.'),
+}
+
+const ttl = z.int().min(1).max(255).default(64).describe('Time to live.')
+const tos = z.int().min(0).max(255).default(0).describe('The byte of DSCP and ECN.')
+const dontFragment = z.boolean().default(false).describe('Set the DF bit.')
+const lasting = duration().prefault('1s').describe('How long it sends.')
+const payload = (bytes: number) => size().prefault(bytes)
+
+const ping = z.strictObject({
+  kind: z.literal('ping').describe('ICMP echo requests.'),
+  ...shared,
+  ...ends,
+  count: z.int().min(1).max(10_000_000).default(5).describe('Requests of each pair.'),
+  interval: duration().prefault('1s').describe('Time between two requests.'),
+  size: payload(56).describe('ICMP payload, as `ping -s`.'),
+  dontFragment,
+  ttl,
+  tos,
+})
+
+const udp = z.strictObject({
+  kind: z.literal('udp').describe('A stream of UDP packets, as iperf -u sends it.'),
+  ...shared,
+  ...ends,
+  rate: rate().exactOptional().describe('Payload of each pair, as `iperf -b`. Default 100Mbps.'),
+  packetRate: packetRate().exactOptional().describe('Packets of each pair, instead of `rate`.'),
+  size: payload(1400).describe('UDP payload of a packet.'),
+  for: lasting,
+  parallel: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('Flows (source ports) that the packets of a pair are spread over.'),
+  port: portNumber().default(5001).describe('Destination port.'),
+  dontFragment,
+  ttl,
+  tos,
+})
+
+const udpRequestResponse = z.strictObject({
+  kind: z.literal('udp-rr').describe('UDP requests, each answered, as netperf UDP_RR.'),
+  ...shared,
+  ...ends,
+  size: payload(1).describe('UDP payload of a request.'),
+  replySize: payload(1).describe('UDP payload of a reply.'),
+  for: lasting,
+  outstanding: z.int().min(1).max(10_000).default(1).describe('Requests in flight of each pair.'),
+  timeout: duration().prefault('1s').describe('After which a request is given up.'),
+  port: portNumber().default(12865).describe('Destination port.'),
+})
+
+const macof = z.strictObject({
+  kind: z.literal('macof').describe('Frames from ever new MAC addresses, against the MAC table.'),
+  ...shared,
+  from: end('Who sends'),
+  to: reference()
+    .exactOptional()
+    .describe('Whose MAC address is the destination. Default: a random one for each frame.'),
+  rate: packetRate().prefault('10kpps').describe('Frames of each sender.'),
+  macs: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .exactOptional()
+    .describe('Different source addresses, in turn. Default: every frame a new one.'),
+  size: size().prefault(60).describe('Frame without FCS.'),
+  for: lasting,
+  count: z.int().min(1).max(1e9).exactOptional().describe('Frames, if fewer than `for` admits.'),
+})
+
+export const workload = z.discriminatedUnion('kind', [ping, udp, udpRequestResponse, macof])
+
+export type WorkloadEntry = z.output<typeof workload>

@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EventQueue } from './event-queue.ts'
+import { Simulator } from './simulator.ts'
+
+interface Pending {
+  time: number
+  sequence: number
+}
+
+/** Runs pushes and pops against a list that is sorted at every step, and compares what comes out. */
+function agreesWithSortedList(delays: readonly number[], pops: readonly number[]): void {
+  const queue = new EventQueue()
+  const list: Pending[] = []
+  let now = 0
+  let sequence = 0
+  const target = { fire: () => {} }
+  delays.forEach((delay, i) => {
+    const time = now + delay
+    queue.push(time, sequence, target, sequence)
+    list.push({ time, sequence })
+    sequence++
+    for (let n = pops[i % pops.length] ?? 0; n > 0 && list.length > 0; n--) {
+      list.sort((a, b) => a.time - b.time || a.sequence - b.sequence)
+      const expected = list.shift()!
+      expect(queue.peekTime()).toBe(expected.time)
+      expect(queue.pop(expected.time - 1)).toBeNull()
+      expect(queue.pop(Infinity)).toBe(target)
+      expect([queue.poppedTime, queue.poppedArgument]).toEqual([expected.time, expected.sequence])
+      now = expected.time
+    }
+    expect(queue.size).toBe(list.length)
+  })
+}
+
+describe('EventQueue', () => {
+  it('gives events back as a sorted list would, whatever their spread', () => {
+    const spread = fc.oneof(
+      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: 0, max: 1e6 }),
+      fc.integer({ min: 0, max: 1e9 }),
+      fc.integer({ min: 0, max: 1e15 }),
+    )
+    fc.assert(
+      fc.property(
+        fc.array(spread, { maxLength: 300 }),
+        fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 7 }),
+        agreesWithSortedList,
+      ),
+      { seed: 20261122, numRuns: process.env['ENCAP_DEEP'] ? 5000 : 250 },
+    )
+  })
+
+  it('keeps the order while it tunes its bucket width to a dense and to a sparse load', () => {
+    for (const range of [1e3, 1e13]) {
+      const simulator = new Simulator('tune')
+      const stream = simulator.random.stream('delays')
+      const fired: number[] = []
+      const target = {
+        fire: (sequence: number) => {
+          fired.push(simulator.now)
+          if (sequence > 0) simulator.after(stream.integer(0, range), target, sequence - 1)
+        },
+      }
+      for (let i = 0; i < 1000; i++) simulator.at(stream.integer(0, range), target, 60)
+      simulator.run(Infinity)
+      expect(fired).toHaveLength(61000)
+      expect(fired.every((time, i) => i === 0 || fired[i - 1]! <= time)).toBe(true)
+    }
+  })
+
+  it('runs events of one instant in the order in which they were scheduled', () => {
+    const simulator = new Simulator('ties')
+    const order: number[] = []
+    const target = { fire: (n: number) => order.push(n) }
+    for (let n = 0; n < 2000; n++) simulator.at(5, target, n)
+    simulator.run(5)
+    expect(order).toEqual(Array.from({ length: 2000 }, (_, n) => n))
+  })
+})
+
+describe('Simulator', () => {
+  it('refuses the past and stops exactly at `until`', () => {
+    const simulator = new Simulator('past')
+    let fired = 0
+    simulator.callAt(10, () => fired++)
+    simulator.callAt(11, () => fired++)
+    simulator.run(10)
+    expect([fired, simulator.now]).toEqual([1, 10])
+    expect(() => simulator.callAt(9, () => {})).toThrow(RangeError)
+    simulator.callAt(10, () => fired++)
+    simulator.run(20)
+    expect([fired, simulator.now]).toEqual([3, 20])
+  })
+
+  it('gives a stream the same draws whatever other streams exist', () => {
+    const alone = new Simulator('s').random.stream('host/a')
+    const { random } = new Simulator('s')
+    random.stream('host/b').next()
+    const beside = random.stream('host/a')
+    const draws = Array.from({ length: 5 }, () => alone.next())
+    expect(Array.from({ length: 5 }, () => beside.next())).toEqual(draws)
+    expect(new Set(draws).size).toBe(5)
+  })
+})

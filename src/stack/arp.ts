@@ -1,0 +1,150 @@
+import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, ArpPacket } from '../wire/arp.ts'
+import { ETHERTYPE_ARP, Frame } from '../wire/frame.ts'
+import { type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
+import {
+  BROADCAST_MAC,
+  formatMac,
+  type MacAddress,
+  macHi,
+  macLo,
+} from '../wire/mac-address.ts'
+import type { NetDevice } from './device.ts'
+import type { NetNamespace } from './namespace.ts'
+import type { Neighbour } from './neighbour.ts'
+
+/** ARP of one namespace (net/ipv4/arp.c). */
+export class Arp {
+  private readonly namespace: NetNamespace
+  /** The last pair that was seen with two MACs: how duplicates show themselves. */
+  conflicts = 0
+
+  constructor(namespace: NetNamespace) {
+    this.namespace = namespace
+  }
+
+  /** Asks for `neighbour`: by unicast while its address is in doubt, else by broadcast. */
+  solicit(neighbour: Neighbour, waiting: Frame | null): void {
+    const { device, address } = neighbour
+    const source = this.sourceFor(device, address, waiting)
+    if (source === null) return
+    const unicast = neighbour.state === 'PROBE'
+    const target = unicast ? neighbour.hi * 0x1000000 + neighbour.lo : BROADCAST_MAC
+    this.transmit(device, ARP_REQUEST, target, source, 0, address, waiting?.trace ?? 0)
+  }
+
+  /** arp_announce 0: the packet's own source where it is ours, else the device's best address. */
+  private sourceFor(device: NetDevice, target: Ipv4Address, waiting: Frame | null): Ipv4Address | null {
+    if (waiting && this.namespace.isLocal(waiting.ipSrc)) return waiting.ipSrc
+    return this.namespace.ipv4.selectSource(device, target)
+  }
+
+  /** `arping -A`: announces `address` on `device`. */
+  announce(device: NetDevice, address: Ipv4Address): void {
+    this.transmit(device, ARP_REQUEST, BROADCAST_MAC, address, 0, address, 0)
+  }
+
+  private transmit(
+    device: NetDevice,
+    operation: number,
+    destination: MacAddress,
+    senderIp: Ipv4Address,
+    targetMac: MacAddress,
+    targetIp: Ipv4Address,
+    trace: number,
+  ): void {
+    const frame = new Frame()
+    frame.dstHi = macHi(destination)
+    frame.dstLo = macLo(destination)
+    frame.srcHi = device.hi
+    frame.srcLo = device.lo
+    frame.etherType = ETHERTYPE_ARP
+    frame.l3Length = ARP_BYTES
+    frame.header = new ArpPacket(operation, device.mac, senderIp, targetMac, targetIp)
+    frame.trace = trace
+    this.namespace.kernel.ledger.originated++
+    device.send(frame)
+  }
+
+  receive(frame: Frame, device: NetDevice): void {
+    const packet = frame.header
+    if (!(packet instanceof ArpPacket)) {
+      this.namespace.drop(frame, 'unhandled_protocol', device)
+      return
+    }
+    if (device.noArp || isMulticast(packet.targetIp)) {
+      this.namespace.drop(frame, 'arp_ignored', device)
+      return
+    }
+    if (packet.operation === ARP_REQUEST && this.answers(packet, device)) {
+      this.answer(frame, packet, device)
+      return
+    }
+    this.learn(frame, packet, device)
+  }
+
+  private answers(packet: ArpPacket, device: NetDevice): boolean {
+    if (this.namespace.local.has(packet.targetIp)) return true
+    if (!device.proxyArp) return false
+    const route = this.namespace.routes.lookup(packet.targetIp)
+    return route !== null && route.type === 'unicast' && route.device !== device
+  }
+
+  private answer(frame: Frame, packet: ArpPacket, device: NetDevice): void {
+    const { namespace } = this
+    // Sender address 0 is a duplicate address probe (RFC 5227): answered, not learned.
+    if (packet.senderIp !== 0) {
+      const neighbour = namespace.neighbours.lookupOrCreate(device, packet.senderIp)
+      if (!neighbour) {
+        namespace.drop(frame, 'neighbour_table_full', device)
+        return
+      }
+      this.noteConflict(neighbour, packet)
+      neighbour.update(packet.senderMac, 'STALE', this.mayOverride(neighbour))
+    }
+    namespace.charge('arp', frame, 'answered', device)
+    namespace.kernel.ledger.consumed++
+    this.transmit(
+      device,
+      ARP_REPLY,
+      packet.senderMac,
+      packet.targetIp,
+      packet.senderMac,
+      packet.senderIp,
+      frame.trace,
+    )
+  }
+
+  private learn(frame: Frame, packet: ArpPacket, device: NetDevice): void {
+    const { namespace } = this
+    const neighbour = namespace.neighboursIfAny?.lookup(device, packet.senderIp)
+    if (!neighbour) {
+      namespace.drop(frame, 'arp_ignored', device)
+      return
+    }
+    this.noteConflict(neighbour, packet)
+    const gratuitous = packet.targetIp === packet.senderIp
+    const solicited = packet.operation === ARP_REPLY && !frame.isGroup
+    neighbour.update(
+      packet.senderMac,
+      solicited ? 'REACHABLE' : 'STALE',
+      gratuitous || this.mayOverride(neighbour),
+    )
+    namespace.charge('arp', frame, neighbour, device)
+    namespace.kernel.ledger.consumed++
+  }
+
+  /** The first of two answers wins for `locktime`. */
+  private mayOverride(neighbour: Neighbour): boolean {
+    const { kernel } = this.namespace
+    return kernel.simulator.now > neighbour.updated + kernel.profile.neighbour.locktime
+  }
+
+  private noteConflict(neighbour: Neighbour, packet: ArpPacket): void {
+    if (!neighbour.isValid) return
+    if (neighbour.hi === macHi(packet.senderMac) && neighbour.lo === macLo(packet.senderMac)) return
+    this.conflicts++
+    this.lastConflict = `${formatMac(packet.senderMac)} claims the address of ${neighbour}`
+  }
+
+  lastConflict: string | null = null
+}

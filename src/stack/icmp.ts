@@ -1,0 +1,170 @@
+import {
+  ETHERTYPE_IPV4,
+  Frame,
+  IPV4_HEADER_BYTES,
+  PROTOCOL_ICMP,
+  PROTOCOL_UDP,
+} from '../wire/frame.ts'
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_ECHO,
+  ICMP_ECHO_REPLY,
+  ICMP_FRAG_NEEDED,
+  ICMP_HEADER_BYTES,
+  IcmpMessage,
+} from '../wire/icmp.ts'
+import { IPV4_BROADCAST, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
+import type { NetDevice } from './device.ts'
+import type { NetNamespace } from './namespace.ts'
+
+/** An error is at most this long as an IP packet (RFC 1812 4.3.2.3). */
+const ERROR_BYTES = 576
+/** Precedence "internetwork control", which Linux sets in errors. */
+const TOS_INTERNET_CONTROL = 0xc0
+/** Tokens that one target may save up (XRLIM_BURST_FACTOR). */
+const PEER_BURST = 6
+
+/** ICMP of one namespace (net/ipv4/icmp.c). */
+export class Icmp {
+  private readonly namespace: NetNamespace
+  private readonly peers = new Map<Ipv4Address, { tokens: number; last: number }>()
+  private globalTokens = 0
+  private globalLast = Number.NEGATIVE_INFINITY
+  /** Errors that were not sent for the rate limits. */
+  rateLimited = 0
+
+  constructor(namespace: NetNamespace) {
+    this.namespace = namespace
+  }
+
+  receive(frame: Frame, device: NetDevice): void {
+    const { namespace } = this
+    const message = frame.header
+    if (frame.badChecksum) return namespace.drop(frame, 'icmp_checksum', device)
+    if (!(message instanceof IcmpMessage)) return namespace.drop(frame, 'ip_header', device)
+    switch (message.type) {
+      case ICMP_ECHO:
+        return this.answerEcho(frame, message, device)
+      case ICMP_ECHO_REPLY:
+        return namespace.sockets.receiveEcho(frame, message, device)
+      default:
+        return this.receiveError(frame, message, device)
+    }
+  }
+
+  private answerEcho(frame: Frame, message: IcmpMessage, device: NetDevice): void {
+    const { namespace } = this
+    const broadcast = !namespace.isLocal(frame.ipDst)
+    if (namespace.sysctls.icmpEchoIgnoreAll || broadcast) {
+      return namespace.drop(frame, 'icmp_ignored', device)
+    }
+    namespace.kernel.ledger.consumed++
+    const reply = this.packet(
+      frame.ipDst,
+      frame.ipSrc,
+      new IcmpMessage(ICMP_ECHO_REPLY, 0, message.identifier, message.sequence),
+    )
+    reply.l3Length = frame.l3Length
+    reply.tos = frame.tos
+    reply.payload = frame.payload
+    reply.sequence = frame.sequence
+    reply.sentAt = frame.sentAt
+    reply.trace = frame.trace
+    namespace.ipv4.sendLocal(reply)
+  }
+
+  private receiveError(frame: Frame, message: IcmpMessage, device: NetDevice): void {
+    const { namespace } = this
+    const quoted = frame.inner
+    if (!message.isError || quoted === null) return namespace.drop(frame, 'icmp_ignored', device)
+    if (message.type === ICMP_DEST_UNREACH && message.code === ICMP_FRAG_NEEDED) {
+      namespace.ipv4.learnPathMtu(quoted.ipDst, message.sequence)
+    }
+    namespace.sockets.receiveError(frame, quoted, message, device)
+  }
+
+  private packet(source: Ipv4Address, destination: Ipv4Address, message: IcmpMessage): Frame {
+    const frame = new Frame()
+    frame.etherType = ETHERTYPE_IPV4
+    frame.ipSrc = source
+    frame.ipDst = destination
+    frame.protocol = PROTOCOL_ICMP
+    frame.ttl = this.namespace.kernel.profile.defaultTtl
+    frame.ipId = this.namespace.ipv4.nextId()
+    frame.header = message
+    return frame
+  }
+
+  /**
+   * Tells the sender of `frame` of an error (icmp_send), unless RFC 1122 3.2.2 forbids it or a rate
+   * limit does. The frame itself stays the caller's, who books its end.
+   */
+  sendError(frame: Frame, type: number, code: number, info: number): void {
+    const { namespace } = this
+    if (!this.mayAnswer(frame)) return
+    const target = frame.ipSrc
+    const route = namespace.routes.lookup(target)
+    if (route?.device == null || (route.type !== 'unicast' && route.type !== 'local')) return
+    const unlimited =
+      route.type === 'local' || (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED)
+    if (!unlimited && !this.admits(target)) {
+      this.rateLimited++
+      return
+    }
+    const source = this.errorSource(frame, route.device)
+    if (source === null) return
+    const error = this.packet(source, target, new IcmpMessage(type, code, 0, info))
+    error.tos = (frame.tos & 0x1e) | TOS_INTERNET_CONTROL
+    const room = ERROR_BYTES - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES
+    error.l3Length = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + Math.min(frame.l3Length, room)
+    // A copy: what is quoted is the packet as it is now, whatever becomes of the object.
+    error.inner = frame.clone()
+    error.inner.shared = true
+    error.trace = frame.trace
+    namespace.charge('icmp_error', frame, `type ${type} code ${code} to the sender`)
+    namespace.ipv4.sendLocal(error)
+  }
+
+  private errorSource(frame: Frame, device: NetDevice): Ipv4Address | null {
+    if (this.namespace.isLocal(frame.ipDst)) return frame.ipDst
+    if (device === this.namespace.loopback) return frame.ipSrc
+    return this.namespace.ipv4.selectSource(device, frame.ipSrc)
+  }
+
+  private mayAnswer(frame: Frame): boolean {
+    if (frame.isGroup || frame.fragmentOffset !== 0) return false
+    const { ipSrc, ipDst } = frame
+    if (isMulticast(ipDst) || ipDst === IPV4_BROADCAST || this.namespace.broadcasts.has(ipDst)) {
+      return false
+    }
+    if (ipSrc === 0 || isMulticast(ipSrc) || ipSrc === IPV4_BROADCAST) return false
+    if (frame.protocol === PROTOCOL_ICMP) {
+      return frame.header instanceof IcmpMessage && !frame.header.isError
+    }
+    return true
+  }
+
+  /** The limits a target (icmp_ratelimit) and a kernel (icmp_msgs_per_sec). */
+  private admits(target: Ipv4Address): boolean {
+    const { simulator, profile } = this.namespace.kernel
+    const { rateLimit, messagesPerSecond, burst } = profile.icmp
+    const { now } = simulator
+    const gained = ((now - this.globalLast) / 1e12) * messagesPerSecond
+    this.globalTokens = Math.min(burst, this.globalTokens + gained)
+    this.globalLast = now
+    if (this.globalTokens < 1) return false
+    const peer = this.peers.get(target) ?? { tokens: PEER_BURST, last: now }
+    peer.tokens = Math.min(PEER_BURST, peer.tokens + (now - peer.last) / rateLimit)
+    peer.last = now
+    this.peers.set(target, peer)
+    if (peer.tokens < 1) return false
+    peer.tokens--
+    this.globalTokens--
+    return true
+  }
+}
+
+/** Whether the quoted packet of an error was a UDP datagram. */
+export function quotesUdp(quoted: Frame): boolean {
+  return quoted.protocol === PROTOCOL_UDP
+}

@@ -1,0 +1,336 @@
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_EXC_TTL,
+  ICMP_FRAG_NEEDED,
+  ICMP_HOST_ANO,
+  ICMP_HOST_UNREACH,
+  ICMP_NET_UNREACH,
+  ICMP_PKT_FILTERED,
+  ICMP_PROT_UNREACH,
+  ICMP_TIME_EXCEEDED,
+} from '../wire/icmp.ts'
+import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
+import { IPV4_BROADCAST, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
+import type { NetDevice } from './device.ts'
+import { fragmentDatagram } from './fragment.ts'
+import {
+  HOOK_FORWARD,
+  HOOK_INPUT,
+  HOOK_OUTPUT,
+  HOOK_POSTROUTING,
+  HOOK_PREROUTING,
+  type NetNamespace,
+} from './namespace.ts'
+import type { Neighbour } from './neighbour.ts'
+import type { Route } from './route-table.ts'
+
+export type ProtocolHandler = (frame: Frame, device: NetDevice) => void
+
+/** Why a local send failed, as the system call's errno. */
+export type SendError = 'EMSGSIZE' | 'ENETUNREACH' | 'EINVAL' | 'EACCES' | 'EHOSTUNREACH'
+
+/** IPv4 of one namespace: receive, forward, deliver, send (net/ipv4/ip_{input,forward,output}.c). */
+export class Ipv4 {
+  private readonly namespace: NetNamespace
+  private readonly protocols = new Map<number, ProtocolHandler>()
+  private pathMtus: Map<Ipv4Address, { mtu: number; expires: number }> | null = null
+  private identification: number
+  private neighbour: Neighbour | null = null
+
+  constructor(namespace: NetNamespace) {
+    this.namespace = namespace
+    this.identification = namespace.kernel.random.integer(0, 0xffff)
+    this.protocols.set(PROTOCOL_ICMP, (frame, device) => namespace.icmp.receive(frame, device))
+    this.protocols.set(PROTOCOL_UDP, (frame, device) => namespace.sockets.receiveUdp(frame, device))
+  }
+
+  registerProtocol(protocol: number, handler: ProtocolHandler): void {
+    this.protocols.set(protocol, handler)
+  }
+
+  /** ip_rcv: checks, PREROUTING, then up or onwards. */
+  receive(original: Frame, device: NetDevice): void {
+    const { namespace } = this
+    let frame = original
+    if (frame.l3Length < IPV4_HEADER_BYTES || (frame.ipSrc === 0 && frame.ipDst === 0)) {
+      return namespace.drop(frame, 'ip_header', device)
+    }
+    if (namespace.filter !== null) {
+      const passed = namespace.filter.run(HOOK_PREROUTING, frame, device, null)
+      if (passed === null) return
+      frame = passed
+    }
+    const destination = frame.ipDst
+    if (namespace.isLocal(destination)) {
+      if (!this.checkSource(frame, device)) return
+      return this.deliver(frame, device)
+    }
+    if (destination === IPV4_BROADCAST || namespace.broadcasts.has(destination)) {
+      return this.deliver(frame, device)
+    }
+    if (isMulticast(destination)) return namespace.drop(frame, 'no_socket', device)
+    if (!namespace.sysctls.ipForward || frame.isGroup) {
+      return namespace.drop(frame, 'forwarding_disabled', device)
+    }
+    if (!this.checkSource(frame, device)) return
+    this.forward(frame, device)
+  }
+
+  /** fib_validate_source: martians, and the reverse path filter where it is on. */
+  private checkSource(frame: Frame, device: NetDevice): boolean {
+    const { namespace } = this
+    if (device === namespace.loopback) return true
+    const source = frame.ipSrc
+    if (isMulticast(source) || source === IPV4_BROADCAST || namespace.isLocal(source)) {
+      namespace.drop(frame, 'invalid_source', device)
+      return false
+    }
+    if (device.rpFilter === 0) return true
+    const back = namespace.routes.lookup(source)
+    const fine = back !== null && back.type === 'unicast' && (device.rpFilter === 2 || back.device === device)
+    if (!fine) namespace.drop(frame, 'reverse_path', device, back ?? 'no route back')
+    return fine
+  }
+
+  /** ip_forward. */
+  private forward(original: Frame, device: NetDevice): void {
+    const { namespace } = this
+    let frame = original
+    if (frame.ttl <= 1) {
+      namespace.icmp.sendError(frame, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0)
+      return namespace.drop(frame, 'ttl_exceeded', device)
+    }
+    const route = namespace.routes.lookupFlow(frame)
+    if (frame.trace !== 0) namespace.charge('route', frame, route ?? 'no route')
+    if (route === null || route.type !== 'unicast') return this.refuse(frame, device, route)
+    const { mtu } = route.device!
+    if (frame.l3Length > mtu && (frame.dontFragment || frame.fragmentMax > mtu)) {
+      namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
+      return namespace.drop(frame, 'mtu_exceeded_df', route.device, `mtu ${mtu}`)
+    }
+    frame = frame.writable()
+    frame.ttl--
+    if (namespace.filter !== null) {
+      const passed = namespace.filter.run(HOOK_FORWARD, frame, device, route.device)
+      if (passed === null) return
+      frame = passed
+    }
+    this.output(frame, route, mtu)
+  }
+
+  private refuse(frame: Frame, device: NetDevice, route: Route | null): void {
+    const { namespace } = this
+    switch (route?.type) {
+      case 'blackhole':
+        return namespace.drop(frame, 'blackhole_route', device, route)
+      case 'prohibit':
+        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0)
+        return namespace.drop(frame, 'no_route_in', device, route)
+      case 'unreachable':
+        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0)
+        return namespace.drop(frame, 'no_route_in', device, route)
+      default:
+        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0)
+        return namespace.drop(frame, 'no_route_in', device, route ?? 'no route')
+    }
+  }
+
+  /** ip_local_deliver. */
+  private deliver(original: Frame, device: NetDevice): void {
+    const { namespace } = this
+    let frame = original
+    if (frame.isFragment) {
+      const whole = namespace.fragments.assemble(frame, device)
+      if (whole === null) return
+      frame = whole
+    }
+    if (namespace.filter !== null) {
+      const passed = namespace.filter.run(HOOK_INPUT, frame, device, null)
+      if (passed === null) return
+      frame = passed
+    }
+    if (frame.trace !== 0) namespace.charge('local_deliver', frame, undefined, device)
+    const handler = this.protocols.get(frame.protocol)
+    if (handler !== undefined) return handler(frame, device)
+    namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0)
+    namespace.drop(frame, 'unhandled_l4', device)
+  }
+
+  /** Next value of the identification field. */
+  nextId(): number {
+    this.identification = (this.identification + 1) & 0xffff
+    return this.identification
+  }
+
+  /**
+   * Sends a packet made here: source, destination, protocol and length are set. A missing route is
+   * told to the caller, not booked: the packet was never in flight.
+   */
+  sendLocal(frame: Frame, cached: Route | null = null): SendError | null {
+    const { namespace } = this
+    const route = cached ?? namespace.routes.lookupFlow(frame)
+    if (route === null || (route.type !== 'unicast' && route.type !== 'local')) {
+      return this.sendRefusal(route)
+    }
+    namespace.kernel.ledger.originated++
+    this.sendRouted(frame, route)
+    return null
+  }
+
+  /** What a socket is told instead of an ICMP error. */
+  sendRefusal(route: Route | null): SendError {
+    switch (route?.type) {
+      case 'blackhole':
+        return 'EINVAL'
+      case 'prohibit':
+        return 'EACCES'
+      case 'unreachable':
+        return 'EHOSTUNREACH'
+      default:
+        return 'ENETUNREACH'
+    }
+  }
+
+  /** As `sendLocal` for a packet that is in the books already, such as an encapsulated one. */
+  sendEncapsulated(frame: Frame): void {
+    const route = this.namespace.routes.lookupFlow(frame)
+    if (route === null || (route.type !== 'unicast' && route.type !== 'local')) {
+      this.namespace.drop(frame, 'no_route', null, route ?? 'no route')
+      return
+    }
+    this.sendRouted(frame, route)
+  }
+
+  private sendRouted(original: Frame, initial: Route): void {
+    const { namespace } = this
+    let frame = original
+    let route = initial
+    if (frame.trace !== 0) namespace.charge('route', frame, route)
+    if (namespace.filter !== null) {
+      const { ipDst } = frame
+      const passed = namespace.filter.run(HOOK_OUTPUT, frame, null, route.device)
+      if (passed === null) return
+      frame = passed
+      // DNAT in OUTPUT changes the way (ip_route_me_harder).
+      if (frame.ipDst !== ipDst) {
+        const rerouted = namespace.routes.lookupFlow(frame)
+        if (rerouted === null) return namespace.drop(frame, 'no_route', null)
+        route = rerouted
+      }
+    }
+    this.output(frame, route, this.routeMtu(route, frame.ipDst))
+  }
+
+  /** ip_output: POSTROUTING, then fragments where needed, then the neighbour. */
+  private output(original: Frame, route: Route, mtu: number): void {
+    const { namespace } = this
+    const device = route.device!
+    let frame = original
+    if (namespace.filter !== null) {
+      const passed = namespace.filter.run(HOOK_POSTROUTING, frame, null, device)
+      if (passed === null) return
+      frame = passed
+    }
+    if (frame.l3Length <= mtu && frame.fragmentMax === 0) return this.finish(frame, route)
+    if (frame.dontFragment || frame.fragmentMax > mtu) {
+      namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
+      return namespace.drop(frame, 'mtu_exceeded_df', device, `mtu ${mtu}`)
+    }
+    this.fragment(frame, mtu, (fragment) => this.finish(fragment, route))
+  }
+
+  /** Cuts a datagram to `mtu` (or to the size in which it came); each piece goes to `emit`. */
+  fragment(frame: Frame, mtu: number, emit: (fragment: Frame) => void): void {
+    const { namespace } = this
+    const size = frame.fragmentMax > 0 && frame.fragmentMax < mtu ? frame.fragmentMax : mtu
+    if (frame.l3Length <= size) {
+      frame.fragmentMax = 0
+      return emit(frame)
+    }
+    const fragments = fragmentDatagram(frame, size)
+    namespace.kernel.ledger.split++
+    namespace.kernel.ledger.fragments += fragments.length
+    namespace.charge('fragment', frame, `${fragments.length} fragments for mtu ${size}`)
+    for (const fragment of fragments) emit(fragment)
+  }
+
+  /** ip_finish_output2: the next hop's neighbour. */
+  private finish(frame: Frame, route: Route): void {
+    const { namespace } = this
+    const device = route.device!
+    if (device === namespace.loopback) return device.send(frame)
+    const { ipDst } = frame
+    if (ipDst === IPV4_BROADCAST || namespace.broadcasts.has(ipDst)) {
+      const out = frame.writable()
+      out.dstHi = 0xffffff
+      out.dstLo = 0xffffff
+      out.srcHi = device.hi
+      out.srcLo = device.lo
+      return device.send(out)
+    }
+    const nexthop = route.via ?? ipDst
+    let neighbour = this.neighbour
+    if (
+      neighbour === null ||
+      neighbour.address !== nexthop ||
+      neighbour.device !== device ||
+      neighbour.dead
+    ) {
+      neighbour = namespace.neighbours.lookupOrCreate(device, nexthop)
+      if (neighbour === null) return namespace.drop(frame, 'neighbour_table_full', device)
+      this.neighbour = neighbour
+    }
+    neighbour.output(frame)
+  }
+
+  /** Best local address for packets to `target` that leave by `device`; null when there is none. */
+  selectSource(device: NetDevice, target: Ipv4Address): Ipv4Address | null {
+    const route = this.namespace.routes.lookup(target)
+    if (route?.source != null && route.device === device) return route.source
+    if (device.addresses.length > 0) return device.addresses[0]!.address
+    for (const other of this.namespace.devices) {
+      if (other.addresses.length > 0) return other.addresses[0]!.address
+    }
+    return null
+  }
+
+  /** MTU towards `destination`: the route's, or what an ICMP error taught since. */
+  pathMtu(destination: Ipv4Address): number {
+    const route = this.namespace.routes.lookup(destination)
+    return route?.device ? this.routeMtu(route, destination) : 65535
+  }
+
+  routeMtu(route: Route, destination: Ipv4Address): number {
+    const mtu = route.mtu ?? route.device!.mtu
+    if (this.pathMtus === null) return mtu
+    const learned = this.pathMtus.get(destination)
+    if (learned === undefined) return mtu
+    if (learned.expires <= this.namespace.kernel.simulator.now) {
+      this.pathMtus.delete(destination)
+      return mtu
+    }
+    return Math.min(mtu, learned.mtu)
+  }
+
+  /** Keeps a path MTU (fib_nhe) for mtu_expires; below min_pmtu it is not believed. */
+  learnPathMtu(destination: Ipv4Address, mtu: number): void {
+    const { profile, simulator } = this.namespace.kernel
+    const believed = Math.max(mtu, profile.minPmtu)
+    if (believed >= this.pathMtu(destination)) return
+    this.pathMtus ??= new Map()
+    this.pathMtus.set(destination, {
+      mtu: believed,
+      expires: simulator.now + profile.pmtuExpires,
+    })
+  }
+
+  /** `ip route flush cache`. */
+  flushCache(): void {
+    this.pathMtus = null
+  }
+
+  /** Administratively prohibited hosts answer so (REJECT --reject-with icmp-host-prohibited). */
+  reject(frame: Frame): void {
+    this.namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_HOST_ANO, 0)
+  }
+}

@@ -1,0 +1,201 @@
+import type { DropReason } from '../measure/drop-reason.ts'
+import type { Stage } from '../measure/tracer.ts'
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type Frame, UNTAGGED } from '../wire/frame.ts'
+import { type Ipv4Address, lastOf, maskOf } from '../wire/ipv4-address.ts'
+import { Arp } from './arp.ts'
+import type { InterfaceAddress, NetDevice } from './device.ts'
+import { Fragments } from './fragments.ts'
+import { Icmp } from './icmp.ts'
+import { Ipv4 } from './ipv4.ts'
+import type { Kernel } from './kernel.ts'
+import { Loopback } from './loopback.ts'
+import { NeighbourTable } from './neighbour-table.ts'
+import { RouteTable } from './route-table.ts'
+import { Sockets } from './sockets.ts'
+
+/** Where a packet meets its rules; the numbers are those of netfilter's hooks. */
+export const HOOK_PREROUTING = 0
+export const HOOK_INPUT = 1
+export const HOOK_FORWARD = 2
+export const HOOK_OUTPUT = 3
+export const HOOK_POSTROUTING = 4
+
+/** The rules of a namespace; `null` on the namespace while it has none, so that it costs nothing. */
+export interface PacketFilter {
+  /**
+   * Runs a hook. For bridged packets the devices are the bridge's ports.
+   * @returns the packet to go on with (NAT may have changed or copied it), or null when it ended here
+   *   (dropped by a rule, or a fragment that waits for the others): the filter has booked it.
+   */
+  run(hook: number, frame: Frame, input: NetDevice | null, output: NetDevice | null): Frame | null
+}
+
+/** Takes frames of one EtherType, as AF_PACKET does for a sniffer or a test. */
+export type PacketHandler = (frame: Frame, device: NetDevice) => void
+
+/** Per-namespace switches, with Linux's names and defaults. */
+export interface Sysctls {
+  ipForward: boolean
+  /** fib_multipath_hash_policy: 0 addresses, 1 with ports. */
+  multipathHashPolicy: 0 | 1
+  bridgeNfCallIptables: boolean
+  icmpEchoIgnoreAll: boolean
+}
+
+/**
+ * A network namespace: devices, addresses, routes, neighbours, rules and sockets. What most containers
+ * never use is made at its first use: a data centre has a hundred thousand of them.
+ */
+export class NetNamespace {
+  readonly kernel: Kernel
+  /** Unique in the run: the host's or the container's name. */
+  readonly name: string
+  readonly devices: NetDevice[] = []
+  readonly loopback: Loopback
+  readonly routes: RouteTable
+  readonly sysctls: Sysctls = {
+    ipForward: false,
+    multipathHashPolicy: 0,
+    bridgeNfCallIptables: false,
+    icmpEchoIgnoreAll: false,
+  }
+  filter: PacketFilter | null = null
+  /** Addresses that are ours, by device; broadcast addresses stand in `broadcasts`. */
+  readonly local = new Map<Ipv4Address, NetDevice>()
+  readonly broadcasts = new Set<Ipv4Address>()
+  packetHandlers: Map<number, PacketHandler> | null = null
+
+  private neighbourTable: NeighbourTable | null = null
+  private ipv4Layer: Ipv4 | null = null
+  private icmpLayer: Icmp | null = null
+  private arpLayer: Arp | null = null
+  private fragmentQueue: Fragments | null = null
+  private socketTable: Sockets | null = null
+
+  constructor(kernel: Kernel, name: string) {
+    this.kernel = kernel
+    this.name = name
+    this.loopback = new Loopback(this)
+    this.loopback.up = true
+    this.routes = new RouteTable(this)
+  }
+
+  get neighbours(): NeighbourTable {
+    this.neighbourTable ??= new NeighbourTable(this)
+    return this.neighbourTable
+  }
+
+  get ipv4(): Ipv4 {
+    this.ipv4Layer ??= new Ipv4(this)
+    return this.ipv4Layer
+  }
+
+  get icmp(): Icmp {
+    this.icmpLayer ??= new Icmp(this)
+    return this.icmpLayer
+  }
+
+  get arp(): Arp {
+    this.arpLayer ??= new Arp(this)
+    return this.arpLayer
+  }
+
+  get fragments(): Fragments {
+    this.fragmentQueue ??= new Fragments(this)
+    return this.fragmentQueue
+  }
+
+  get sockets(): Sockets {
+    this.socketTable ??= new Sockets(this)
+    return this.socketTable
+  }
+
+  /** Neighbours without making the table: for dumps and for flushing. */
+  get neighboursIfAny(): NeighbourTable | null {
+    return this.neighbourTable
+  }
+
+  addDevice(device: NetDevice): void {
+    if (this.device(device.name)) throw new Error(`${this.name} has a device ${device.name} already`)
+    this.devices.push(device)
+  }
+
+  device(name: string): NetDevice | undefined {
+    if (name === 'lo') return this.loopback
+    return this.devices.find((device) => device.name === name)
+  }
+
+  /** Takes a device out, with its addresses, routes and neighbours. */
+  removeDevice(device: NetDevice): void {
+    for (const address of [...device.addresses]) this.removeAddress(device, address)
+    this.routes.removeDevice(device)
+    this.neighbourTable?.flush((neighbour) => neighbour.device === device, true)
+    const at = this.devices.indexOf(device)
+    if (at >= 0) this.devices.splice(at, 1)
+  }
+
+  /** `ip link set DEVICE netns TARGET`. */
+  moveDevice(device: NetDevice, target: NetNamespace): void {
+    this.removeDevice(device)
+    device.moveTo(target)
+    target.addDevice(device)
+  }
+
+  /** `ip addr add`: the address is local from now on, and its subnet a connected route. */
+  addAddress(device: NetDevice, address: InterfaceAddress): void {
+    device.addresses.push(address)
+    this.local.set(address.address, device)
+    if (address.length >= 31) return
+    const block = { base: address.address & maskOf(address.length), length: address.length }
+    this.broadcasts.add(lastOf(block))
+    this.routes.add({
+      destination: block,
+      device,
+      scope: 'link',
+      protocol: 'kernel',
+      source: address.address,
+    })
+  }
+
+  removeAddress(device: NetDevice, address: InterfaceAddress): void {
+    device.addresses = device.addresses.filter((other) => other !== address)
+    this.local.delete(address.address)
+    if (address.length >= 31) return
+    const block = { base: address.address & maskOf(address.length), length: address.length }
+    this.broadcasts.delete(lastOf(block))
+    this.routes.removeConnected(block, device)
+  }
+
+  isLocal(address: Ipv4Address): boolean {
+    return this.local.has(address) || address >>> 24 === 127
+  }
+
+  /** Protocol dispatch of a frame that no receive handler took. */
+  receive(frame: Frame, device: NetDevice): void {
+    if (frame.vlan !== UNTAGGED) return this.drop(frame, 'vlan_no_device', device)
+    const handler = this.packetHandlers?.get(frame.etherType)
+    if (handler !== undefined) {
+      this.kernel.ledger.delivered++
+      handler(frame, device)
+      return
+    }
+    if (!frame.isGroup && !device.isOwn(frame) && device !== this.loopback) {
+      return this.drop(frame, 'other_host', device)
+    }
+    if (frame.etherType === ETHERTYPE_IPV4) this.ipv4.receive(frame, device)
+    else if (frame.etherType === ETHERTYPE_ARP) this.arp.receive(frame, device)
+    else this.drop(frame, 'unhandled_protocol', device)
+  }
+
+  /** The drop funnel for what ends in this namespace. */
+  drop(frame: Frame, reason: DropReason, device: NetDevice | null, row?: unknown): void {
+    this.kernel.ledger.drop(frame, reason, device === null ? this.name : device.label, row)
+  }
+
+  /** The charge funnel: a stage that the frame passes here, with the row that decided. */
+  charge(stage: Stage, frame: Frame, row?: unknown, device: NetDevice | null = null): void {
+    if (frame.trace === 0) return
+    const place = device === null ? this.name : device.label
+    this.kernel.ledger.tracer?.stage(frame, stage, place, row)
+  }
+}

@@ -1,0 +1,228 @@
+import { KernelTimer } from '../sim/jiffies.ts'
+import type { Frame } from '../wire/frame.ts'
+import { formatIpv4, type Ipv4Address } from '../wire/ipv4-address.ts'
+import { formatMacHalves, type MacAddress, macHi, macLo } from '../wire/mac-address.ts'
+import type { NetDevice } from './device.ts'
+import type { NeighbourTable } from './neighbour-table.ts'
+import { skbTruesize } from './skb.ts'
+
+/** Neighbour unreachability detection states, as `ip neigh` prints them. */
+export type NudState =
+  | 'NONE'
+  | 'INCOMPLETE'
+  | 'REACHABLE'
+  | 'STALE'
+  | 'DELAY'
+  | 'PROBE'
+  | 'FAILED'
+  | 'NOARP'
+  | 'PERMANENT'
+
+/** One neighbour entry with its state machine (net/core/neighbour.c). */
+export class Neighbour {
+  readonly table: NeighbourTable
+  readonly device: NetDevice
+  readonly address: Ipv4Address
+  state: NudState = 'NONE'
+  hi = 0
+  lo = 0
+  /** Times of the last use, of the last proof of reachability, of the last change. */
+  used = 0
+  confirmed = Number.NEGATIVE_INFINITY
+  updated = 0
+  probes = 0
+  /** Removed from its table: whoever cached the entry looks it up again. */
+  dead = false
+  private queue: Frame[] | null = null
+  private queueTruesize = 0
+  private timer: KernelTimer | null = null
+
+  constructor(table: NeighbourTable, device: NetDevice, address: Ipv4Address) {
+    this.table = table
+    this.device = device
+    this.address = address
+    this.used = table.now
+    this.updated = table.now
+  }
+
+  /** Whether its address may be used, if need be after a doubt (NUD_VALID). */
+  get isValid(): boolean {
+    const { state } = this
+    return state !== 'NONE' && state !== 'INCOMPLETE' && state !== 'FAILED'
+  }
+
+  get isInTimer(): boolean {
+    const { state } = this
+    return (
+      state === 'INCOMPLETE' || state === 'REACHABLE' || state === 'DELAY' || state === 'PROBE'
+    )
+  }
+
+  get queued(): number {
+    return this.queue?.length ?? 0
+  }
+
+  /** Sends a packet to this neighbour, or keeps it until the neighbour has answered. */
+  output(frame: Frame): void {
+    this.used = this.table.now
+    switch (this.state) {
+      case 'REACHABLE':
+      case 'PERMANENT':
+      case 'NOARP':
+      case 'DELAY':
+      case 'PROBE':
+        this.emit(frame)
+        return
+      case 'STALE':
+        this.become('DELAY')
+        this.arm(this.parameters.delayFirstProbe)
+        this.emit(frame)
+        return
+      case 'INCOMPLETE':
+        this.hold(frame)
+        return
+      case 'NONE':
+      case 'FAILED':
+        this.probes = this.parameters.ucastSolicit
+        this.become('INCOMPLETE')
+        this.hold(frame)
+        this.arm(this.parameters.retransTime)
+        this.solicit()
+    }
+  }
+
+  private emit(frame: Frame): void {
+    const out = frame.writable()
+    out.dstHi = this.hi
+    out.dstLo = this.lo
+    out.srcHi = this.device.hi
+    out.srcLo = this.device.lo
+    if (out.trace !== 0) this.table.namespace.charge('neighbour', out, this, this.device)
+    this.device.send(out)
+  }
+
+  /** Queue limit is skb truesize; the oldest goes first, as in __neigh_event_send. */
+  private hold(frame: Frame): void {
+    this.queue ??= []
+    const size = skbTruesize(frame.length)
+    while (this.queue.length > 0 && this.queueTruesize + size > this.parameters.queueBytes) {
+      const oldest = this.queue.shift()!
+      this.queueTruesize -= skbTruesize(oldest.length)
+      this.table.namespace.drop(oldest, 'neighbour_queue_full', this.device, this)
+    }
+    this.queueTruesize += size
+    this.queue.push(frame)
+    this.table.namespace.charge('queue', frame, this, this.device)
+  }
+
+  /** neigh_update: what an ARP packet or an administrator says of this neighbour. */
+  update(mac: MacAddress, state: NudState, override: boolean): void {
+    const hi = macHi(mac)
+    const lo = macLo(mac)
+    const { now } = this.table
+    const changed = this.isValid && (hi !== this.hi || lo !== this.lo)
+    if (this.state === 'PERMANENT' && !override) return
+    if (changed && !override) return
+    if (state === 'REACHABLE') this.confirmed = now
+    // A request from a neighbour known as reachable with this address is no reason for doubt.
+    if (state === 'STALE' && !changed && this.isValid && this.state !== 'STALE') return
+    this.hi = hi
+    this.lo = lo
+    if (changed || this.state !== state) this.updated = now
+    this.become(state)
+    if (state === 'REACHABLE') this.arm(this.table.reachableTime(this.device))
+    this.release()
+  }
+
+  private release(): void {
+    const { queue } = this
+    this.queue = null
+    this.queueTruesize = 0
+    if (queue) for (const frame of queue) this.emit(frame)
+  }
+
+  /** What waits here is lost; each packet's sender is told (arp_error_report). */
+  private invalidate(): void {
+    const { queue } = this
+    this.queue = null
+    this.queueTruesize = 0
+    if (queue) for (const frame of queue) this.table.linkFailure(frame, this)
+  }
+
+  /** The entry is removed: what waits here is dropped without an error. */
+  discard(): void {
+    this.dead = true
+    if (this.timer) this.table.timers.cancel(this.timer)
+    const { queue } = this
+    this.queue = null
+    this.queueTruesize = 0
+    if (queue) {
+      for (const frame of queue) {
+        this.table.namespace.drop(frame, 'neighbour_dead', this.device, this)
+      }
+    }
+  }
+
+  private become(state: NudState): void {
+    this.state = state
+    if (!this.isInTimer && this.timer) this.table.timers.cancel(this.timer)
+  }
+
+  private arm(duration: number): void {
+    this.timer ??= new KernelTimer(() => this.expire())
+    this.table.timers.arm(this.timer, duration)
+  }
+
+  private get parameters() {
+    return this.table.namespace.kernel.profile.neighbour
+  }
+
+  /** neigh_timer_handler. */
+  private expire(): void {
+    const { now } = this.table
+    const { delayFirstProbe, retransTime } = this.parameters
+    this.table.namespace.kernel.enter()
+    if (this.state === 'REACHABLE') {
+      const left = this.confirmed + this.table.reachableTime(this.device) - now
+      if (left > 0) this.arm(left)
+      else if (now <= this.used + delayFirstProbe) {
+        this.become('DELAY')
+        this.arm(delayFirstProbe)
+      } else this.become('STALE')
+    } else if (this.state === 'DELAY' && now <= this.confirmed + delayFirstProbe) {
+      this.become('REACHABLE')
+      this.arm(this.table.reachableTime(this.device))
+    } else {
+      if (this.state === 'DELAY') {
+        this.become('PROBE')
+        this.probes = 0
+      }
+      this.probeAgain(retransTime)
+    }
+    this.table.namespace.kernel.leave()
+  }
+
+  private probeAgain(retransTime: number): void {
+    const { ucastSolicit, mcastSolicit } = this.parameters
+    const most = this.state === 'PROBE' ? ucastSolicit : ucastSolicit + mcastSolicit
+    if (this.probes >= most) {
+      this.updated = this.table.now
+      this.become('FAILED')
+      this.invalidate()
+      return
+    }
+    this.arm(retransTime)
+    this.solicit()
+  }
+
+  private solicit(): void {
+    this.probes++
+    this.table.namespace.arp.solicit(this, this.queue?.[this.queue.length - 1] ?? null)
+  }
+
+  /** As `ip neigh` prints the row. */
+  toString(): string {
+    const mac = this.isValid ? ` lladdr ${formatMacHalves(this.hi, this.lo)}` : ''
+    return `${formatIpv4(this.address)} dev ${this.device.name}${mac} ${this.state}`
+  }
+}

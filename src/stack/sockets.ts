@@ -1,0 +1,120 @@
+import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, IcmpMessage } from '../wire/icmp.ts'
+import { type Frame, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
+import type { NetDevice } from './device.ts'
+import { EchoSocket } from './echo-socket.ts'
+import type { NetNamespace } from './namespace.ts'
+import { UdpSocket } from './udp-socket.ts'
+
+/** What an ICMP error tells a socket. */
+export interface SocketError {
+  readonly type: number
+  readonly code: number
+  /** Who reported it. */
+  readonly from: Ipv4Address
+  /** Next-hop MTU of "fragmentation needed". */
+  readonly mtu: number
+  /** Sequence number of the quoted echo request, or of the generator's datagram. */
+  readonly sequence: number
+}
+
+type KernelHandler = (frame: Frame, device: NetDevice) => void
+
+/** Sockets of one namespace by port and echo identifier. */
+export class Sockets {
+  private readonly namespace: NetNamespace
+  private readonly udp = new Map<number, UdpSocket>()
+  private readonly kernelUdp = new Map<number, KernelHandler>()
+  private readonly echo = new Map<number, EchoSocket>()
+
+  constructor(namespace: NetNamespace) {
+    this.namespace = namespace
+  }
+
+  /** A UDP socket on `port`, or on a free ephemeral one. @returns null when the port is taken. */
+  openUdp(port?: number): UdpSocket | null {
+    const chosen = port ?? this.freePort()
+    if (chosen === null || this.udp.has(chosen) || this.kernelUdp.has(chosen)) return null
+    const socket = new UdpSocket(this.namespace, chosen, () => this.udp.delete(chosen))
+    this.udp.set(chosen, socket)
+    return socket
+  }
+
+  private freePort(): number | null {
+    const { random, profile } = this.namespace.kernel
+    const [low, high] = profile.localPorts
+    const start = random.integer(low, high)
+    for (let i = 0; i <= high - low; i++) {
+      const port = low + ((start - low + i) % (high - low + 1))
+      if (!this.udp.has(port) && !this.kernelUdp.has(port)) return port
+    }
+    return null
+  }
+
+  /** A tunnel's socket in the kernel: it gets the frame whole and books its end. */
+  bindKernelUdp(port: number, handler: KernelHandler): void {
+    this.kernelUdp.set(port, handler)
+  }
+
+  releaseKernelUdp(port: number): void {
+    this.kernelUdp.delete(port)
+  }
+
+  /** A raw ICMP socket as ping opens it, with an identifier of its own. */
+  openEcho(): EchoSocket {
+    const { random } = this.namespace.kernel
+    let identifier = random.integer(1, 0xffff)
+    while (this.echo.has(identifier)) identifier = (identifier % 0xffff) + 1
+    const socket = new EchoSocket(this.namespace, identifier, () => this.echo.delete(identifier))
+    this.echo.set(identifier, socket)
+    return socket
+  }
+
+  receiveUdp(frame: Frame, device: NetDevice): void {
+    const { namespace } = this
+    if (frame.badChecksum && frame.udpChecksum) return namespace.drop(frame, 'udp_checksum', device)
+    const port = frame.destinationPort
+    const handler = this.kernelUdp.get(port)
+    if (handler !== undefined) return handler(frame, device)
+    const socket = this.udp.get(port)
+    if (socket === undefined) {
+      namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0)
+      return namespace.drop(frame, 'no_socket', device)
+    }
+    namespace.kernel.ledger.delivered++
+    if (frame.trace !== 0) namespace.charge('socket_receive', frame, `udp port ${port}`, device)
+    socket.deliver(frame)
+  }
+
+  receiveEcho(frame: Frame, message: IcmpMessage, device: NetDevice): void {
+    const socket = this.echo.get(message.identifier)
+    if (socket === undefined) return this.namespace.drop(frame, 'icmp_ignored', device)
+    this.namespace.kernel.ledger.delivered++
+    this.namespace.charge('socket_receive', frame, `icmp echo id ${message.identifier}`, device)
+    socket.deliver(frame, message)
+  }
+
+  /** Hands an ICMP error to the socket whose packet it quotes. */
+  receiveError(frame: Frame, quoted: Frame, message: IcmpMessage, device: NetDevice): void {
+    const { namespace } = this
+    const error: SocketError = {
+      type: message.type,
+      code: message.code,
+      from: frame.ipSrc,
+      mtu: message.sequence,
+      sequence: quoted.header instanceof IcmpMessage ? quoted.header.sequence : quoted.sequence,
+    }
+    const taken = this.ownerOf(quoted)
+    if (taken === undefined) return namespace.drop(frame, 'icmp_ignored', device)
+    namespace.kernel.ledger.consumed++
+    namespace.charge('socket_receive', frame, 'error to the socket', device)
+    taken.fail(error)
+  }
+
+  private ownerOf(quoted: Frame): UdpSocket | EchoSocket | undefined {
+    if (quoted.protocol === PROTOCOL_UDP) return this.udp.get((quoted.fragmentOf ?? quoted).sourcePort)
+    if (quoted.protocol !== PROTOCOL_ICMP) return undefined
+    const { header } = quoted.fragmentOf ?? quoted
+    return header instanceof IcmpMessage ? this.echo.get(header.identifier) : undefined
+  }
+}

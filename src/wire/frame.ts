@@ -1,0 +1,159 @@
+import type { ArpPacket } from './arp.ts'
+import type { IcmpMessage } from './icmp.ts'
+import type { Ipv4Address } from './ipv4-address.ts'
+import type { TcpHeader } from './tcp.ts'
+
+export const ETHERTYPE_IPV4 = 0x0800
+export const ETHERTYPE_ARP = 0x0806
+export const ETHERTYPE_VLAN = 0x8100
+
+export const PROTOCOL_ICMP = 1
+export const PROTOCOL_IPIP = 4
+export const PROTOCOL_TCP = 6
+export const PROTOCOL_UDP = 17
+
+export const ETHERNET_HEADER_BYTES = 14
+export const VLAN_TAG_BYTES = 4
+export const IPV4_HEADER_BYTES = 20
+export const UDP_HEADER_BYTES = 8
+export const VXLAN_HEADER_BYTES = 8
+/** What VXLAN adds to an inner IP packet: inner Ethernet, VXLAN, UDP and outer IPv4 headers. */
+export const VXLAN_OVERHEAD_BYTES = 50
+
+export const MIN_FRAME_BYTES = 60
+export const FCS_BYTES = 4
+/** FCS, preamble with start delimiter (8) and inter-frame gap (12): what a frame costs besides itself. */
+export const WIRE_OVERHEAD_BYTES = 24
+
+/** `vlan` of a frame without an 802.1Q tag. */
+export const UNTAGGED = -1
+
+/**
+ * A frame in flight: the fields that devices look at, with its exact bytes made only when something
+ * asks for them (`encode`). Fields of protocols that the frame does not carry keep their defaults.
+ *
+ * One object may stand in many queues at once (flooding): it is then `shared` and must not be
+ * changed; `writable()` gives the object itself or a copy. Headers below are host order integers.
+ */
+export class Frame {
+  dstHi = 0
+  dstLo = 0
+  srcHi = 0
+  srcLo = 0
+  /** 802.1Q TCI (PCP, DEI, VID), or UNTAGGED. */
+  vlan = UNTAGGED
+  etherType = 0
+  /** Bytes after the Ethernet header and tag; for IPv4 its total length. */
+  l3Length = 0
+
+  ipSrc: Ipv4Address = 0
+  ipDst: Ipv4Address = 0
+  protocol = 0
+  ttl = 0
+  tos = 0
+  ipId = 0
+  dontFragment = false
+  moreFragments = false
+  /** Offset of this fragment, in bytes. */
+  fragmentOffset = 0
+  /** The whole datagram of which this is a fragment; its content from `fragmentOffset` on is meant. */
+  fragmentOf: Frame | null = null
+
+  /** UDP and TCP ports. */
+  sourcePort = 0
+  destinationPort = 0
+  /** False where a UDP datagram carries checksum zero. */
+  udpChecksum = true
+  /** The header of ARP, ICMP or TCP; null for UDP, fragments and everything else. */
+  header: ArpPacket | IcmpMessage | TcpHeader | null = null
+  /** What VXLAN or IPIP carries, or the packet that an ICMP error quotes. */
+  inner: Frame | null = null
+  /** VXLAN network identifier; meaningful when a UDP datagram has an `inner`. */
+  vni = 0
+  vxlanFlags = 0x08
+  /** Content after the last header; null stands for zeros. */
+  payload: Uint8Array | null = null
+  /** What a load generator wrote into its payload: sequence number and time of sending. */
+  sequence = 0
+  sentAt = 0
+
+  /** Damaged on a link: the next port drops it. */
+  badFcs = false
+  /** Damaged beyond what the FCS shows: the transport checksum does not match. */
+  badChecksum = false
+
+  /** 0 = not traced. */
+  trace = 0
+  shared = false
+  /** Netfilter mark (skb->mark); scrubbed when the frame leaves a namespace. */
+  mark = 0
+  /** Conntrack entry with direction (skb->_nfct); owned by the namespace in which it was set. */
+  conntrack: object | null = null
+  /** Largest fragment of a datagram that was put together on its way, 0 if it was not (IPCB->frag_max_size). */
+  fragmentMax = 0
+
+  /** Bytes from the destination MAC to the end of the payload: without padding and FCS. */
+  get length(): number {
+    return (
+      this.l3Length +
+      (this.vlan < 0 ? ETHERNET_HEADER_BYTES : ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES)
+    )
+  }
+
+  get isFragment(): boolean {
+    return this.moreFragments || this.fragmentOffset !== 0
+  }
+
+  get isBroadcast(): boolean {
+    return this.dstHi === 0xffffff && this.dstLo === 0xffffff
+  }
+
+  /** Multicast or broadcast. */
+  get isGroup(): boolean {
+    return (this.dstHi & 0x010000) !== 0
+  }
+
+  /** This frame, if nobody else holds it; a copy otherwise. */
+  writable(): Frame {
+    return this.shared ? this.clone() : this
+  }
+
+  clone(): Frame {
+    const copy = new Frame()
+    copy.dstHi = this.dstHi
+    copy.dstLo = this.dstLo
+    copy.srcHi = this.srcHi
+    copy.srcLo = this.srcLo
+    copy.vlan = this.vlan
+    copy.etherType = this.etherType
+    copy.l3Length = this.l3Length
+    copy.ipSrc = this.ipSrc
+    copy.ipDst = this.ipDst
+    copy.protocol = this.protocol
+    copy.ttl = this.ttl
+    copy.tos = this.tos
+    copy.ipId = this.ipId
+    copy.dontFragment = this.dontFragment
+    copy.moreFragments = this.moreFragments
+    copy.fragmentOffset = this.fragmentOffset
+    copy.fragmentOf = this.fragmentOf
+    copy.sourcePort = this.sourcePort
+    copy.destinationPort = this.destinationPort
+    copy.udpChecksum = this.udpChecksum
+    copy.header = this.header
+    copy.inner = this.inner
+    copy.vni = this.vni
+    copy.vxlanFlags = this.vxlanFlags
+    copy.payload = this.payload
+    copy.sequence = this.sequence
+    copy.sentAt = this.sentAt
+    copy.badFcs = this.badFcs
+    copy.badChecksum = this.badChecksum
+    copy.trace = this.trace
+    copy.mark = this.mark
+    copy.conntrack = this.conntrack
+    copy.fragmentMax = this.fragmentMax
+    if (this.inner !== null) this.inner.shared = true
+    return copy
+  }
+}
