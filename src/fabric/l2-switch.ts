@@ -5,9 +5,9 @@ import type { DropReason } from '../measure/drop-reason.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Simulator } from '../sim/simulator.ts'
 import { formatDuration } from '../sim/units.ts'
-import { type Frame, UNTAGGED } from '../wire/frame.ts'
+import type { Frame } from '../wire/frame.ts'
 import { formatMacHalves, GROUP_BIT_HI } from '../wire/mac-address.ts'
-import { DEFAULT_VLAN, NO_VLAN } from './port-vlans.ts'
+import { DEFAULT_VLAN, NO_VLAN, PortVlans, retag } from './port-vlans.ts'
 import { SharedBuffer } from './shared-buffer.ts'
 import { type FloodKind, SwitchPort, type SwitchPortOptions } from './switch-port.ts'
 import { portQueueBytes, type SwitchProfile } from './switch-profiles.ts'
@@ -15,6 +15,8 @@ import { portQueueBytes, type SwitchProfile } from './switch-profiles.ts'
 /** 01:80:c2:00:00:00 to :0f, which no bridge forwards (802.1D 7.12.6). */
 const RESERVED_HI = 0x0180c2
 const RESERVED_LO_MASK = 0xfffff0
+
+const DEFAULT_MODE = { kind: 'access', vlan: DEFAULT_VLAN } as const
 
 /** A learning Ethernet switch: store and forward, with the limits of its profile. */
 export class L2Switch implements PortOwner {
@@ -55,7 +57,11 @@ export class L2Switch implements PortOwner {
     this.ports.push(port)
     const state = new SwitchPort(this.simulator, this.table, port, options)
     this.states.push(state)
-    if (!state.isPlain) this.isPlain = false
+    // One port with VLANs makes the switch VLAN-aware: the others are access ports of the default one.
+    if (this.states.some((each) => each.vlans !== null)) {
+      for (const each of this.states) each.vlans ??= new PortVlans(DEFAULT_MODE)
+    }
+    this.isPlain &&= state.isPlain
     return port
   }
 
@@ -84,14 +90,22 @@ export class L2Switch implements PortOwner {
   receive(frame: Frame, port: Port): void {
     const { srcHi, srcLo } = frame
     if ((srcHi & GROUP_BIT_HI) !== 0 || (srcHi | srcLo) === 0) {
-      return this.drop(frame, 'invalid_source_mac', port)
+      this.drop(frame, 'invalid_source_mac', port)
+      return
     }
-    if (!this.isPlain) return this.receiveFiltered(frame, port)
+    if (!this.isPlain) {
+      this.receiveFiltered(frame, port)
+      return
+    }
     const { now } = this.simulator
     const learned = this.table.learn(DEFAULT_VLAN, srcHi, srcLo, port.index, now)
-    if ((frame.dstHi & GROUP_BIT_HI) !== 0) return this.receiveGroup(frame, port, DEFAULT_VLAN)
+    const refused = learned === LEARN_REFUSED
+    if ((frame.dstHi & GROUP_BIT_HI) !== 0) {
+      this.receiveGroup(frame, port, DEFAULT_VLAN, refused)
+      return
+    }
     const out = this.table.lookup(DEFAULT_VLAN, frame.dstHi, frame.dstLo, now)
-    if (frame.trace !== 0) this.trace(frame, port, DEFAULT_VLAN, out, learned === LEARN_REFUSED)
+    if (frame.trace !== 0) this.trace(frame, port, DEFAULT_VLAN, out, refused)
     if (out < 0) this.flood(frame, port, DEFAULT_VLAN, 'unknownUnicast')
     else if (out === port.index) this.drop(frame, 'same_port', port)
     else this.ports[out]!.send(frame)
@@ -100,19 +114,30 @@ export class L2Switch implements PortOwner {
   /** The long path: some port has VLANs, security, storm control, a closed state or a shared buffer. */
   private receiveFiltered(frame: Frame, port: Port): void {
     const state = this.states[port.index]!
-    if (!state.forwarding) return this.drop(frame, 'port_blocking', port)
+    if (!state.forwarding) {
+      this.drop(frame, 'port_blocking', port)
+      return
+    }
     const vlan = this.classify(frame, state)
-    if (vlan === NO_VLAN) return this.drop(frame, 'vlan_not_allowed', port)
+    if (vlan === NO_VLAN) {
+      this.drop(frame, 'vlan_not_allowed', port)
+      return
+    }
     const { srcHi, srcLo } = frame
     if (state.security !== null && !state.security.admits(vlan, srcHi, srcLo)) {
-      return this.drop(frame, 'port_security', port)
+      this.drop(frame, 'port_security', port)
+      return
     }
     const { now } = this.simulator
     const refused = state.security === null && !this.learnLimitedly(vlan, frame, port, now)
-    if ((frame.dstHi & GROUP_BIT_HI) !== 0) return this.receiveGroup(frame, port, vlan)
+    if ((frame.dstHi & GROUP_BIT_HI) !== 0) {
+      this.receiveGroup(frame, port, vlan, refused)
+      return
+    }
     const out = this.table.lookup(vlan, frame.dstHi, frame.dstLo, now)
     if (out < 0 && !state.takes('unknownUnicast', now)) {
-      return this.drop(frame, 'storm_control', port)
+      this.drop(frame, 'storm_control', port)
+      return
     }
     if (frame.trace !== 0) this.trace(frame, port, vlan, out, refused)
     if (out < 0) this.flood(frame, port, vlan, 'unknownUnicast')
@@ -135,31 +160,41 @@ export class L2Switch implements PortOwner {
     return table.learn(vlan, srcHi, srcLo, port.index, now) !== LEARN_REFUSED
   }
 
-  private receiveGroup(frame: Frame, port: Port, vlan: number): void {
+  private receiveGroup(frame: Frame, port: Port, vlan: number, refused: boolean): void {
     if (frame.dstHi === RESERVED_HI && (frame.dstLo & RESERVED_LO_MASK) === 0) {
-      return this.drop(frame, 'reserved_multicast', port)
+      this.drop(frame, 'reserved_multicast', port)
+      return
     }
     const kind = frame.isBroadcast ? 'broadcast' : 'multicast'
     if (!this.states[port.index]!.takes(kind, this.simulator.now)) {
-      return this.drop(frame, 'storm_control', port)
+      this.drop(frame, 'storm_control', port)
+      return
     }
-    if (frame.trace !== 0) this.traceFlood(frame, port, vlan, kind)
+    if (frame.trace !== 0) this.traceFlood(frame, port, vlan, kind, refused)
     this.flood(frame, port, vlan, kind)
   }
 
   /** Sends a known unicast frame. */
   private forward(frame: Frame, port: Port, vlan: number, out: SwitchPort): void {
-    if (out.port === port && !out.hairpin) return this.drop(frame, 'same_port', port)
-    if (!out.forwarding) return this.drop(frame, 'port_blocking', out.port)
-    if (out.vlans !== null && !out.vlans.carries(vlan)) {
-      return this.drop(frame, 'vlan_not_allowed', out.port)
+    if (out.port === port && !out.hairpin) {
+      this.drop(frame, 'same_port', port)
+      return
     }
-    this.transmit(retag(frame, egressTag(frame, vlan, out)), out.port)
+    if (!out.forwarding) {
+      this.drop(frame, 'port_blocking', out.port)
+      return
+    }
+    if (out.vlans !== null && !out.vlans.carries(vlan)) {
+      this.drop(frame, 'vlan_not_allowed', out.port)
+      return
+    }
+    this.transmit(retag(frame, out.egressTag(frame, vlan)), out.port)
   }
 
   private transmit(frame: Frame, port: Port): void {
     if (this.buffer !== null && !this.buffer.admits(port, frame.length)) {
-      return this.drop(frame, 'queue_full', port)
+      this.drop(frame, 'queue_full', port)
+      return
     }
     port.send(frame)
   }
@@ -198,7 +233,7 @@ export class L2Switch implements PortOwner {
     for (const state of this.states) {
       if (!this.floodsTo(state, from, vlan)) continue
       copies++
-      const tag = egressTag(frame, vlan, state)
+      const tag = state.egressTag(frame, vlan)
       if (tag !== frame.vlan && tag !== retagged.vlan) {
         retagged = retag(frame, tag)
         retagged.shared = true
@@ -223,7 +258,10 @@ export class L2Switch implements PortOwner {
   }
 
   private trace(frame: Frame, port: Port, vlan: number, out: number, refused: boolean): void {
-    if (out < 0) return this.traceFlood(frame, port, vlan, 'unknownUnicast', refused)
+    if (out < 0) {
+      this.traceFlood(frame, port, vlan, 'unknownUnicast', refused)
+      return
+    }
     const { now } = this.simulator
     const entry = this.table.entry(vlan, frame.dstHi, frame.dstLo, now)!
     const age = entry.isStatic ? 'static' : `age ${formatDuration(now - entry.lastSeen)}`
@@ -236,7 +274,7 @@ export class L2Switch implements PortOwner {
     port: Port,
     vlan: number,
     kind: FloodKind,
-    refused = false,
+    refused: boolean,
   ): void {
     const count = this.states.filter((state) => this.floodsTo(state, port, vlan)).length
     const why = kind === 'unknownUnicast' ? `no entry for ${keyText(frame, vlan)}` : kind
@@ -255,16 +293,4 @@ function keyText(frame: Frame, vlan: number): string {
 
 function refusedText(refused: boolean): string {
   return refused ? '; source not learned' : ''
-}
-
-/** A port without VLANs passes frames as they are: tags are payload to it. */
-function egressTag(frame: Frame, vlan: number, out: SwitchPort): number {
-  return out.vlans === null ? frame.vlan : out.vlans.egressTag(vlan, frame.vlan)
-}
-
-function retag(frame: Frame, tag: number): Frame {
-  if (frame.vlan === tag) return frame
-  const changed = frame.writable()
-  changed.vlan = tag
-  return changed
 }

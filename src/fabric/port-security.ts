@@ -28,12 +28,7 @@ export class PortSecurity implements EventTarget {
   private readonly table: MacTable
   private readonly port: number
 
-  constructor(
-    simulator: Simulator,
-    table: MacTable,
-    port: number,
-    options: PortSecurityOptions,
-  ) {
+  constructor(simulator: Simulator, table: MacTable, port: number, options: PortSecurityOptions) {
     this.simulator = simulator
     this.table = table
     this.port = port

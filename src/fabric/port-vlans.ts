@@ -14,7 +14,11 @@ export type VlanMode =
    * Tagged on the wire. `native` (default 1, null for none) goes untagged; without `allowed` every
    * VLAN is.
    */
-  | { readonly kind: 'trunk'; readonly native?: number | null; readonly allowed?: readonly number[] }
+  | {
+      readonly kind: 'trunk'
+      readonly native?: number | null
+      readonly allowed?: readonly number[]
+    }
 
 /** The VLANs of one port (802.1Q): which VLAN a frame is in, and how it leaves. */
 export class PortVlans {
@@ -58,4 +62,12 @@ function checked(vlan: number): number {
     throw new RangeError(`VLAN ${vlan} is outside 1..4094`)
   }
   return vlan
+}
+
+/** The frame with this tag: itself where nobody else holds it or it has the tag already. */
+export function retag(frame: Frame, tag: number): Frame {
+  if (frame.vlan === tag) return frame
+  const changed = frame.writable()
+  changed.vlan = tag
+  return changed
 }

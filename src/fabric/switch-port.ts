@@ -2,6 +2,7 @@ import type { MacTable } from '../link/mac-table.ts'
 import type { Port } from '../link/port.ts'
 import { RateLimiter } from '../link/rate-limiter.ts'
 import type { Simulator } from '../sim/simulator.ts'
+import type { Frame } from '../wire/frame.ts'
 import { PortSecurity, type PortSecurityOptions } from './port-security.ts'
 import { PortVlans, type VlanMode } from './port-vlans.ts'
 
@@ -20,12 +21,12 @@ export interface SwitchPortOptions {
 }
 
 /** Frames and bytes that a port sent because the switch flooded. */
-export class FloodCount {
+class FloodCount {
   frames = 0
   bytes = 0
 }
 
-/** Frames that may come at once before the rate holds: a tenth of a second's. */
+/** What may come at once before the rate holds, in seconds' worth of frames; assumed. */
 const STORM_BURST_SECONDS = 0.1
 
 /** What a switch keeps of one of its ports. */
@@ -34,7 +35,8 @@ export class SwitchPort {
   /** Set by the spanning tree; a port that does not forward neither learns nor sends. */
   forwarding = true
   readonly hairpin: boolean
-  readonly vlans: PortVlans | null
+  /** Null in a switch without VLANs, which takes tags for payload. */
+  vlans: PortVlans | null
   readonly security: PortSecurity | null
   readonly broadcast = new FloodCount()
   readonly multicast = new FloodCount()
@@ -72,6 +74,11 @@ export class SwitchPort {
       port.peer !== null &&
       (this.security === null || !this.security.isDisabled)
     )
+  }
+
+  /** The tag with which a frame leaves; a port without VLANs passes frames as they are. */
+  egressTag(frame: Frame, vlan: number): number {
+    return this.vlans === null ? frame.vlan : this.vlans.egressTag(vlan, frame.vlan)
   }
 
   /** Whether storm control lets a frame of this kind in. */

@@ -49,7 +49,7 @@ function profile(
 }
 
 /**
- * Sources: [W] weave-and-wire.md 2.2 to 2.4, [P] published-performance.md section 4. [assumed]: no
+ * Sources: [W] the reference notes on the wire, 2.2 to 2.4; [P] published-performance.md section 4. [assumed]: no
  * source in the references, a round figure of the right size. Bucket arrangements are not published
  * but for Huawei's, so the other chips' tables are associative: they fill to the last entry.
  */

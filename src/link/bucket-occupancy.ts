@@ -30,7 +30,9 @@ export class BucketOccupancy {
     const { hash, ways, banks = 1, seed = 0 } = options
     const buckets = capacity / (ways * banks)
     if (!Number.isInteger(buckets) || buckets < 1) {
-      throw new RangeError(`${capacity} entries are no whole number of ${banks} x ${ways}-way buckets`)
+      throw new RangeError(
+        `${capacity} entries are no whole number of ${banks} x ${ways}-way buckets`,
+      )
     }
     if (buckets > hashRange(hash)) {
       throw new RangeError(`${hash} cannot tell ${buckets} buckets apart`)

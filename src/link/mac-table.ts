@@ -34,6 +34,16 @@ const STATIC = 1 << 30
 const PORT_MASK = STATIC - 1
 const INITIAL_ROWS = 64
 
+const WORDS = 4
+/** The low half of the MAC, above it the low byte of the VLAN. */
+const KEY_LO = 0
+/** The high half, above it the VLAN's other four bits. */
+const KEY_HI = 1
+/** The port, plus STATIC; NONE in a free row. */
+const PORT = 2
+/** The next row of the chain, or of the free rows. */
+const NEXT = 3
+
 /**
  * The filtering database of a bridge (802.1D/802.1Q): which port leads to which (VLAN, MAC).
  *
@@ -57,13 +67,10 @@ export class MacTable {
   private readonly occupancy: BucketOccupancy | null
   private readonly expiry: ExpiryHeap
   private rows = INITIAL_ROWS
-  /** Two words a row: lo with the low byte of the VLAN above it, hi with the VLAN's other four bits. */
-  private keys = new Int32Array(2 * INITIAL_ROWS)
-  /** Port, plus STATIC; NONE for a free row. */
-  private ports = new Int32Array(INITIAL_ROWS).fill(NONE)
+  /** Four words a row, side by side because a look-up reads them all: see KEY_LO and those below it. */
+  private words = new Int32Array(WORDS * INITIAL_ROWS)
   private seen = new Float64Array(INITIAL_ROWS)
   private banks = new Uint8Array(INITIAL_ROWS)
-  private next = new Int32Array(INITIAL_ROWS)
   private heads = new Int32Array(2 * INITIAL_ROWS).fill(NONE)
   private shift = Math.clz32(2 * INITIAL_ROWS) + 1
   private freeHead = NONE
@@ -81,7 +88,7 @@ export class MacTable {
   learn(vlan: number, hi: number, lo: number, port: number, now: number): number {
     const row = this.find(hi | ((vlan >>> 8) << 24), lo | (vlan << 24))
     if (row === NONE) return this.insert(vlan, hi, lo, port, now)
-    if (this.ports[row] === port && now - this.seen[row]! < this.ageing) {
+    if (this.words[WORDS * row + PORT] === port && now - this.seen[row]! < this.ageing) {
       this.seen[row] = now
       return LEARN_REFRESHED
     }
@@ -92,30 +99,32 @@ export class MacTable {
   lookup(vlan: number, hi: number, lo: number, now: number): number {
     const row = this.find(hi | ((vlan >>> 8) << 24), lo | (vlan << 24))
     if (row === NONE) return NONE
-    const port = this.ports[row]!
+    const port = this.words[WORDS * row + PORT]!
     return now - this.seen[row]! < this.ageing || port >= STATIC ? port & PORT_MASK : NONE
   }
 
   isStatic(vlan: number, hi: number, lo: number): boolean {
     const row = this.find(hi | ((vlan >>> 8) << 24), lo | (vlan << 24))
-    return row !== NONE && this.ports[row]! >= STATIC
+    return row !== NONE && this.words[WORDS * row + PORT]! >= STATIC
   }
 
   private find(keyHi: number, keyLo: number): number {
-    const { keys, next } = this
+    const { words } = this
     let row = this.heads[hashOf(keyHi, keyLo) >>> this.shift]!
-    while (row !== NONE && (keys[2 * row] !== keyLo || keys[2 * row + 1] !== keyHi)) {
-      row = next[row]!
+    while (row !== NONE) {
+      const at = WORDS * row
+      if (words[at + KEY_LO] === keyLo && words[at + KEY_HI] === keyHi) break
+      row = words[at + NEXT]!
     }
     return row
   }
 
   /** A known row that aged, moved or is static. */
   private renew(row: number, port: number, now: number): number {
-    const before = this.ports[row]!
+    const before = this.words[WORDS * row + PORT]!
     if (before >= STATIC) return LEARN_IGNORED
     const aged = now - this.seen[row]! >= this.ageing
-    this.ports[row] = port
+    this.words[WORDS * row + PORT] = port
     this.seen[row] = now
     if (aged) {
       this.aged++
@@ -137,7 +146,7 @@ export class MacTable {
       return LEARN_REFUSED
     }
     const row = this.allocate(hi | ((vlan >>> 8) << 24), lo | (vlan << 24))
-    this.ports[row] = port
+    this.words[WORDS * row + PORT] = port
     this.seen[row] = now
     this.banks[row] = bank
     this.expiry.add(row, now + this.ageing)
@@ -165,7 +174,7 @@ export class MacTable {
   addStatic(vlan: number, hi: number, lo: number, port: number, now: number): void {
     this.remove(vlan, hi, lo)
     const row = this.allocate(hi | ((vlan >>> 8) << 24), lo | (vlan << 24))
-    this.ports[row] = port | STATIC
+    this.words[WORDS * row + PORT] = port | STATIC
     this.seen[row] = now
   }
 
@@ -180,7 +189,10 @@ export class MacTable {
   /** Forgets what was learned on a port; its static entries only when the port itself goes. */
   flushPort(port: number, withStatic = false): void {
     for (let row = 0; row < this.fresh; row++) {
-      if (this.ports[row] === port || (withStatic && this.ports[row] === (port | STATIC))) {
+      if (
+        this.words[WORDS * row + PORT] === port ||
+        (withStatic && this.words[WORDS * row + PORT] === (port | STATIC))
+      ) {
         this.free(row)
       }
     }
@@ -189,7 +201,8 @@ export class MacTable {
   /** Forgets everything that was learned. */
   flushAll(): void {
     for (let row = 0; row < this.fresh; row++) {
-      if (this.ports[row] !== NONE && this.ports[row]! < STATIC) this.free(row)
+      if (this.words[WORDS * row + PORT] !== NONE && this.words[WORDS * row + PORT]! < STATIC)
+        this.free(row)
     }
   }
 
@@ -211,16 +224,19 @@ export class MacTable {
     this.expire(now)
     const found: MacEntry[] = []
     for (let row = 0; row < this.fresh; row++) {
-      if (this.ports[row] !== NONE) found.push(this.entryAt(row))
+      if (this.words[WORDS * row + PORT] !== NONE) found.push(this.entryAt(row))
     }
     yield* found.sort((a, b) => a.vlan - b.vlan || a.mac - b.mac)
   }
 
   private entryAt(row: number): MacEntry {
-    const port = this.ports[row]!
+    const port = this.words[WORDS * row + PORT]!
     return {
       vlan: this.vlanOf(row),
-      mac: macOf(this.keys[2 * row + 1]! & 0xffffff, this.keys[2 * row]! & 0xffffff),
+      mac: macOf(
+        this.words[WORDS * row + KEY_HI]! & 0xffffff,
+        this.words[WORDS * row + KEY_LO]! & 0xffffff,
+      ),
       port: port & PORT_MASK,
       lastSeen: this.seen[row]!,
       isStatic: port >= STATIC,
@@ -228,61 +244,63 @@ export class MacTable {
   }
 
   private vlanOf(row: number): number {
-    return (this.keys[2 * row]! >>> 24) | ((this.keys[2 * row + 1]! >>> 24) << 8)
+    return (
+      (this.words[WORDS * row + KEY_LO]! >>> 24) | ((this.words[WORDS * row + KEY_HI]! >>> 24) << 8)
+    )
   }
 
   private allocate(keyHi: number, keyLo: number): number {
     let row = this.freeHead
-    if (row !== NONE) this.freeHead = this.next[row]!
+    if (row !== NONE) this.freeHead = this.words[WORDS * row + NEXT]!
     else {
       if (this.fresh === this.rows) this.grow()
       row = this.fresh++
     }
-    this.keys[2 * row] = keyLo
-    this.keys[2 * row + 1] = keyHi
+    this.words[WORDS * row + KEY_LO] = keyLo
+    this.words[WORDS * row + KEY_HI] = keyHi
     this.link(row)
     return row
   }
 
   private link(row: number): void {
-    const chain = hashOf(this.keys[2 * row + 1]!, this.keys[2 * row]!) >>> this.shift
-    this.next[row] = this.heads[chain]!
+    const chain =
+      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) >>> this.shift
+    this.words[WORDS * row + NEXT] = this.heads[chain]!
     this.heads[chain] = row
   }
 
   private free(row: number): void {
-    if (this.ports[row]! < STATIC) {
+    if (this.words[WORDS * row + PORT]! < STATIC) {
       this.expiry.remove(row)
-      const hi = this.keys[2 * row + 1]! & 0xffffff
-      const lo = this.keys[2 * row]! & 0xffffff
+      const hi = this.words[WORDS * row + KEY_HI]! & 0xffffff
+      const lo = this.words[WORDS * row + KEY_LO]! & 0xffffff
       this.occupancy?.release(this.banks[row]!, this.vlanOf(row), hi, lo)
     }
-    const chain = hashOf(this.keys[2 * row + 1]!, this.keys[2 * row]!) >>> this.shift
-    if (this.heads[chain] === row) this.heads[chain] = this.next[row]!
+    const chain =
+      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) >>> this.shift
+    if (this.heads[chain] === row) this.heads[chain] = this.words[WORDS * row + NEXT]!
     else {
       let previous = this.heads[chain]!
-      while (this.next[previous] !== row) previous = this.next[previous]!
-      this.next[previous] = this.next[row]!
+      while (this.words[WORDS * previous + NEXT] !== row)
+        previous = this.words[WORDS * previous + NEXT]!
+      this.words[WORDS * previous + NEXT] = this.words[WORDS * row + NEXT]!
     }
-    this.ports[row] = NONE
-    this.next[row] = this.freeHead
+    this.words[WORDS * row + PORT] = NONE
+    this.words[WORDS * row + NEXT] = this.freeHead
     this.freeHead = row
   }
 
   /** Called with every row in use. */
   private grow(): void {
-    const { keys, ports, seen, banks } = this
+    const { words, seen, banks } = this
     this.rows *= 2
-    this.keys = new Int32Array(2 * this.rows)
-    this.keys.set(keys)
-    this.ports = new Int32Array(this.rows).fill(NONE)
-    this.ports.set(ports)
+    this.words = new Int32Array(WORDS * this.rows)
+    this.words.set(words)
     this.seen = new Float64Array(this.rows)
     this.seen.set(seen)
     this.banks = new Uint8Array(this.rows)
     this.banks.set(banks)
     this.expiry.grow(this.rows)
-    this.next = new Int32Array(this.rows)
     this.heads = new Int32Array(2 * this.rows).fill(NONE)
     this.shift--
     for (let row = 0; row < this.fresh; row++) this.link(row)

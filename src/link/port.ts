@@ -97,9 +97,12 @@ export class Port implements EventTarget, Holder {
     b.attach(a, options)
   }
 
-  /** `owner/port`, as ledger and traces name the place. */
+  /** Name of the machine, where that is not the owner's: a NIC belongs to a host. */
+  node: string | null = null
+
+  /** `node/port`, as ledger and traces name the place. */
   get label(): string {
-    return `${this.owner.name}/${this.name}`
+    return `${this.node ?? this.owner.name}/${this.name}`
   }
 
   private attach(peer: Port, options: LinkOptions): void {
@@ -107,8 +110,13 @@ export class Port implements EventTarget, Holder {
     this.rate = options.rate
     this.perByte = picosecondsPerByte(options.rate)
     this.delay = options.delay
-    this.queueBytesLimit = options.queueBytes ?? Infinity
-    this.queueFramesLimit = options.queueFrames ?? Infinity
+    this.limitQueue(options.queueBytes, options.queueFrames)
+  }
+
+  /** Limits this end's transmit queue. A limit that the link's options name comes later and wins. */
+  limitQueue(bytes = this.queueBytesLimit, frames = this.queueFramesLimit): void {
+    this.queueBytesLimit = bytes
+    this.queueFramesLimit = frames
   }
 
   /** The fault rules of this direction; made at the first call, for a link without them runs faster. */

@@ -54,6 +54,7 @@ export const DROP_REASONS = {
   vxlan_proxy_miss: filter('ARP proxy has no neighbour entry; never flooded'),
   vxlan_entry_exists: loss('the inner source MAC is pinned to another VTEP', 'VXLAN_ENTRY_EXISTS'),
   local_mac: loss('the source MAC is the device’s own', 'LOCAL_MAC'),
+  tunnel_ecn: loss('congestion mark on a tunnelled packet that cannot carry it', 'IP_TUNNEL_ECN'),
   macvlan_broadcast_queue: loss('the macvlan broadcast queue was full', 'QUEUE_PURGE'),
   macvlan_no_child: filter('no macvlan child wants it'),
   vlan_no_device: filter('no device for this VLAN'),

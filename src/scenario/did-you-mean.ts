@@ -5,14 +5,21 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   let bestDistance = limit + 1
   const lower = word.toLowerCase()
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - word.length) > limit) continue
-    const distance = editDistance(lower, candidate.toLowerCase())
+    if (candidate.length < word.length - limit) continue
+    const distance = distanceTo(lower, candidate.toLowerCase())
     if (distance < bestDistance && distance < Math.max(word.length, candidate.length)) {
       best = candidate
       bestDistance = distance
     }
   }
   return best
+}
+
+/** A word that was cut short is nearer than its missing letters tell. */
+function distanceTo(word: string, candidate: string): number {
+  const whole = editDistance(word, candidate)
+  if (word.length < 4 || candidate.length <= word.length + 1) return whole
+  return Math.min(whole, editDistance(word, candidate.slice(0, word.length + 1)) + 0.5)
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours between two words. */

@@ -3,6 +3,9 @@
  * (picoseconds, bits per second, bytes, packets per second, fractions of one), every name resolved.
  * `null` stands for "not given, and there is no default".
  */
+import type { PortSecurityOptions } from '../fabric/port-security.ts'
+import type { StormControlOptions } from '../fabric/switch-port.ts'
+import type { SwitchProfile } from '../fabric/switch-profiles.ts'
 import type { DropReason } from '../measure/drop-reason.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
@@ -57,7 +60,12 @@ export interface FabricModel {
 export type NodeRole = 'host' | 'leaf' | 'spine' | 'gateway' | 'drawn'
 
 export type NodeModel =
-  | { readonly kind: 'host'; readonly name: string; readonly role: NodeRole; readonly rack: number | null }
+  | {
+      readonly kind: 'host'
+      readonly name: string
+      readonly role: NodeRole
+      readonly rack: number | null
+    }
   | {
       readonly kind: 'switch'
       readonly name: string
@@ -73,35 +81,13 @@ export type NodeModel =
       readonly router: RouterModel
     }
 
-/** A profile of `fabric/` and what the file says otherwise; an absent key is the profile's. */
 export interface SwitchModel {
-  readonly profile: string
-  readonly macTable: {
-    readonly capacity?: number
-    readonly organisation?: 'cam' | 'hash'
-    readonly hash?: 'random' | 'crc16' | 'crc32'
-    readonly buckets?: number
-    readonly ways?: number
-    readonly banks?: number
-    /** Picoseconds; 0 = entries never age. */
-    readonly ageing?: number
-  }
-  /** Forwarding latency, picoseconds. */
-  readonly latency?: number
-  /** MAC addresses learned per second. */
-  readonly learningRate?: number
-  readonly portSecurity?: {
-    readonly maximum: number
-    readonly violation: 'protect' | 'restrict' | 'shutdown'
-  }
-  /** Packets per second and port; an absent kind is not limited. */
-  readonly stormControl?: {
-    readonly broadcast?: number
-    readonly multicast?: number
-    readonly unknownUnicast?: number
-  }
-  /** Shared packet buffer, bytes. */
-  readonly buffer?: number
+  /** The profile that the file names, with what the file says otherwise. */
+  readonly profile: SwitchProfile
+  /** Of the ports that lead to hosts; null = off. */
+  readonly portSecurity: PortSecurityOptions | null
+  /** Of the ports that lead to hosts; null = off. */
+  readonly stormControl: StormControlOptions | null
 }
 
 export interface RouterModel {

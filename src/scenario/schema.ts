@@ -18,7 +18,11 @@ export function scenarioSchema(registry: SchemeRegistry) {
   return z.strictObject({
     name: name().exactOptional().describe('Default: the name of the file.'),
     why: z.string().max(4000).default('').describe('What the scenario is to show.'),
-    source: z.string().max(2000).exactOptional().describe('Where the case or its figures are from.'),
+    source: z
+      .string()
+      .max(2000)
+      .exactOptional()
+      .describe('Where the case or its figures are from.'),
     seed: z
       .union([z.int(), z.string().min(1).max(100)])
       .default(1)

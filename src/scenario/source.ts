@@ -8,7 +8,6 @@ import {
   isPair,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   type Pair,
   parseDocument,
@@ -67,6 +66,11 @@ export class SourceText {
       frame: frameOf(this.lines, line),
       variants: [],
     }
+  }
+
+  /** Counted from 1. */
+  lineOf(offset: number): number {
+    return this.positionOf(offset).line
   }
 
   private positionOf(offset: number): { line: number; column: number } {
@@ -170,7 +174,7 @@ export function readYaml(text: string, file: string): { tree: YamlTree | null; i
   const source = new SourceText(file, text)
   let document: Document.Parsed
   try {
-    document = parseDocument(text, { lineCounter: new LineCounter(), prettyErrors: false })
+    document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
   } catch (error) {
     // The parser recurses; it has no limit of its own.
     if (!(error instanceof RangeError)) throw error
@@ -268,7 +272,8 @@ class Reader {
     }
     const { anchor } = (node ?? {}) as { anchor?: string }
     if (anchor !== undefined) anchors.set(anchor, node as Node)
-    if (isCollection(node)) for (const item of node.items) this.bindAliases(item, anchors, depth + 1)
+    if (isCollection(node))
+      for (const item of node.items) this.bindAliases(item, anchors, depth + 1)
   }
 
   private valueOf(node: unknown, depth: number): unknown {

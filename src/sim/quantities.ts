@@ -29,8 +29,8 @@ export interface QuantityInfo {
 
 const power = (exponent: number, factor = 1): Unit => ({ exponent, factor })
 
-/** Longest run: beyond it a float64 no longer holds every picosecond. */
-const DURATION_MAX = 9_007_000_000_000_000
+/** A week. From 2.5 hours on a float64 no longer holds every picosecond, which timers bear. */
+const DURATION_MAX = 7 * 24 * 3600e12
 
 export const QUANTITIES: Readonly<Record<QuantityKind, QuantityInfo>> = {
   rate: {
@@ -122,11 +122,16 @@ export function parseQuantity(kind: QuantityKind, input: unknown): Quantity {
   const unit = name === '' ? unitlessOf(info, digits) : info.units.get(name)
   if (unit === undefined) {
     if (name === '') return wrong('has no unit', `write ${unitExamples(info, digits)}`)
-    return wrong(`has the unit "${name}", which is not one of ${info.noun.slice(2)}`, remedyFor(info, digits, name))
+    return wrong(
+      `has the unit "${name}", which is not that of ${info.noun}`,
+      remedyFor(info, digits, name),
+    )
   }
   const value = Number(`${digits}e${unit.exponent}`) * unit.factor
   if (info.whole && !Number.isInteger(value)) {
-    return wrong(`is not a whole number of ${kind === 'duration' ? 'picoseconds' : 'bytes or bits'}`)
+    return wrong(
+      `is not a whole number of ${kind === 'duration' ? 'picoseconds' : 'bytes or bits'}`,
+    )
   }
   if (value > info.most) return wrong(`is more than the model takes`, `at most ${mostOf(kind)}`)
   return { ok: true, value }
@@ -160,7 +165,13 @@ function remedyFor(info: QuantityInfo, digits: string, name: string): string {
 }
 
 function mostOf(kind: QuantityKind): string {
-  return { rate: '100Tbps', duration: '2.5h', size: '1000GB', packetRate: '1000000Mpps', fraction: '100%' }[kind]
+  return {
+    rate: '100Tbps',
+    duration: '168h',
+    size: '1000GB',
+    packetRate: '1000000Mpps',
+    fraction: '100%',
+  }[kind]
 }
 
 function shown(input: unknown): string {

@@ -99,7 +99,8 @@ export class Arp {
         return
       }
       this.noteConflict(neighbour, packet)
-      neighbour.update(packet.senderMac, 'STALE', this.mayOverride(neighbour))
+      // neigh_event_ns: who asks is believed at once, whatever was known of it.
+      neighbour.update(packet.senderMac, 'STALE', true)
     }
     namespace.charge('arp', frame, 'answered', device)
     namespace.kernel.ledger.consumed++

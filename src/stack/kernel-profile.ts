@@ -28,6 +28,8 @@ export interface KernelProfile {
 
 export interface NeighbourParameters {
   readonly baseReachableTime: number
+  /** Whether reachable times are drawn from 0.5 to 1.5 times the base (RFC 4861). */
+  readonly randomReachable: boolean
   readonly retransTime: number
   readonly delayFirstProbe: number
   readonly gcStaleTime: number
@@ -52,6 +54,7 @@ export interface IcmpParameters {
 
 const neighbour: NeighbourParameters = {
   baseReachableTime: 30 * SECOND,
+  randomReachable: true,
   retransTime: SECOND,
   delayFirstProbe: 5 * SECOND,
   gcStaleTime: 60 * SECOND,

@@ -22,9 +22,11 @@ export class Kernel implements Holder {
   readonly neighbourGc: NeighbourGc
   /** Per-boot secret of the flow hash; drawn from the machine's own stream. */
   readonly hashSecret: number
-  private readonly backlogFrames: Frame[] = []
+  /** Waiting are [head, tail); the arrays keep their length, for cutting them costs more than the rest. */
+  private readonly backlogFrames: (Frame | null)[] = []
   private readonly backlogDevices: NetDevice[] = []
   private backlogHead = 0
+  private backlogTail = 0
   private depth = 0
   private ifindexes = 0
 
@@ -59,14 +61,15 @@ export class Kernel implements Holder {
   }
 
   leave(): void {
-    if (this.depth === 1 && this.backlogFrames.length !== 0) this.drain()
+    if (this.depth === 1 && this.backlogTail !== 0) this.drain()
     this.depth--
   }
 
   /** netif_rx: receive on `device` after what is being done now. */
   netifRx(frame: Frame, device: NetDevice): void {
-    this.backlogFrames.push(frame)
-    this.backlogDevices.push(device)
+    const slot = this.backlogTail++
+    this.backlogFrames[slot] = frame
+    this.backlogDevices[slot] = device
     if (this.depth === 0) {
       this.depth++
       this.drain()
@@ -75,18 +78,19 @@ export class Kernel implements Holder {
   }
 
   private drain(): void {
-    while (this.backlogHead < this.backlogFrames.length) {
-      const frame = this.backlogFrames[this.backlogHead]!
-      const device = this.backlogDevices[this.backlogHead]!
-      if (++this.backlogHead > INSTANT_LIMIT) this.ledger.drop(frame, 'endless_loop', device.label)
+    while (this.backlogHead < this.backlogTail) {
+      const slot = this.backlogHead++
+      const frame = this.backlogFrames[slot]!
+      const device = this.backlogDevices[slot]!
+      this.backlogFrames[slot] = null
+      if (slot >= INSTANT_LIMIT) this.ledger.drop(frame, 'endless_loop', device.label)
       else device.receive(frame)
     }
-    this.backlogFrames.length = 0
-    this.backlogDevices.length = 0
     this.backlogHead = 0
+    this.backlogTail = 0
   }
 
   heldFrames(): number {
-    return this.backlogFrames.length - this.backlogHead
+    return this.backlogTail - this.backlogHead
   }
 }

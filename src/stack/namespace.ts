@@ -40,6 +40,8 @@ export interface Sysctls {
   multipathHashPolicy: 0 | 1
   bridgeNfCallIptables: boolean
   icmpEchoIgnoreAll: boolean
+  /** nf_conntrack_max. */
+  nfConntrackMax: number
 }
 
 /**
@@ -58,6 +60,7 @@ export class NetNamespace {
     multipathHashPolicy: 0,
     bridgeNfCallIptables: false,
     icmpEchoIgnoreAll: false,
+    nfConntrackMax: 262144,
   }
   filter: PacketFilter | null = null
   /** Addresses that are ours, by device; broadcast addresses stand in `broadcasts`. */

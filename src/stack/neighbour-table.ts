@@ -79,7 +79,7 @@ export class NeighbourTable implements Holder {
     const neighbour = this.lookup(device, address) ?? this.create(device, address, counted)
     if (!neighbour) return false
     if (!counted) this.namespace.kernel.neighbourGc.forget(neighbour)
-    neighbour.update(mac, state, true)
+    neighbour.update(mac, state, true, true)
     return true
   }
 
@@ -100,7 +100,8 @@ export class NeighbourTable implements Holder {
   /** Uniform in 0.5 to 1.5 times base_reachable_time, drawn a device and again now and then. */
   reachableTime(device: NetDevice): number {
     const { random, profile } = this.namespace.kernel
-    const base = profile.neighbour.baseReachableTime
+    const { baseReachableTime: base, randomReachable } = profile.neighbour
+    if (!randomReachable) return base
     let entry = this.reachable.get(device)
     if (!entry || this.now - entry.drawn > REACHABLE_REDRAW) {
       entry = { time: random.integer(base / 2, (base * 3) / 2 - 1), drawn: this.now }

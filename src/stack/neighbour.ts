@@ -64,11 +64,16 @@ export class Neighbour {
 
   /** Sends a packet to this neighbour, or keeps it until the neighbour has answered. */
   output(frame: Frame): void {
-    this.used = this.table.now
     switch (this.state) {
+      // The cached header is used without a note of it: NUD_CONNECTED entries do not grow younger.
       case 'REACHABLE':
       case 'PERMANENT':
       case 'NOARP':
+        this.emit(frame)
+        return
+    }
+    this.used = this.table.now
+    switch (this.state) {
       case 'DELAY':
       case 'PROBE':
         this.emit(frame)
@@ -115,17 +120,21 @@ export class Neighbour {
     this.table.namespace.charge('queue', frame, this, this.device)
   }
 
-  /** neigh_update: what an ARP packet or an administrator says of this neighbour. */
-  update(mac: MacAddress, state: NudState, override: boolean): void {
+  /**
+   * neigh_update: what an ARP packet or an administrator says of this neighbour.
+   * @param override whether another address than the one known is believed.
+   * @param isAdmin only an administrator changes what an administrator has set.
+   */
+  update(mac: MacAddress, state: NudState, override: boolean, isAdmin = false): void {
     const hi = macHi(mac)
     const lo = macLo(mac)
     const { now } = this.table
     const changed = this.isValid && (hi !== this.hi || lo !== this.lo)
-    if (this.state === 'PERMANENT' && !override) return
-    if (changed && !override) return
+    if ((this.state === 'PERMANENT' || this.state === 'NOARP') && !isAdmin) return
     if (state === 'REACHABLE') this.confirmed = now
+    if (changed && !override) return
     // A request from a neighbour known as reachable with this address is no reason for doubt.
-    if (state === 'STALE' && !changed && this.isValid && this.state !== 'STALE') return
+    if (state === 'STALE' && !changed && this.isValid && this.state !== 'STALE' && !isAdmin) return
     this.hi = hi
     this.lo = lo
     if (changed || this.state !== state) this.updated = now

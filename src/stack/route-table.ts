@@ -196,6 +196,11 @@ export class RouteTable {
     return true
   }
 
+  /** The best route to exactly this destination, if there is one. */
+  exact(destination: Ipv4Prefix): Route | null {
+    return this.bucket(destination)?.[0] ?? null
+  }
+
   removeConnected(destination: Ipv4Prefix, device: NetDevice): void {
     const route = this.bucket(destination)?.find((r) => r.device === device && r.via === null)
     if (route) this.delete(destination, route.metric)

@@ -15,7 +15,7 @@ import {
   VXLAN_HEADER_BYTES,
 } from './frame.ts'
 import { ICMP_HEADER_BYTES, isIcmpDamaged, parseIcmp } from './icmp.ts'
-import { looksLikeIpv4, parseIpv4, totalLengthAt } from './ipv4.ts'
+import { looksLikeIpv4, parseIpv4Header, totalLengthAt } from './ipv4.ts'
 import { isTcpDamaged, parseTcp } from './tcp.ts'
 import { isUdpDamaged, parseUdp } from './udp.ts'
 import { parseVxlan, VXLAN_PORT, VXLAN_PORT_LINUX } from './vxlan.ts'
@@ -46,7 +46,9 @@ const DEPTH_MAX = 8
  * followed. Content of zeros only becomes `payload` null, as in frames that the model makes.
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): Frame {
-  return decodeFrame(bytes, 0, bytes.length, options.vxlanPorts ?? DEFAULT_VXLAN_PORTS, 0)
+  // A Buffer's slice is no copy: the frame would change with the caller's bytes.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+  return decodeFrame(plain, 0, plain.length, options.vxlanPorts ?? DEFAULT_VXLAN_PORTS, 0)
 }
 
 type Ports = ReadonlySet<number>
@@ -95,7 +97,7 @@ function decodeIpv4(
   ports: Ports,
   depth: number,
 ): void {
-  if (!parseIpv4(bytes, at, end, frame)) {
+  if (!parseIpv4Header(bytes, at, end, frame)) {
     frame.payload = bytes.slice(at, at + frame.l3Length)
     return
   }

@@ -12,7 +12,7 @@ import {
   UDP_HEADER_BYTES,
 } from './frame.ts'
 import { emitIcmp, ICMP_HEADER_BYTES, IcmpMessage } from './icmp.ts'
-import { emitIpv4, holdsWholePacket, holdsWholeTransport } from './ipv4.ts'
+import { emitIpv4Header, holdsWholePacket, holdsWholeTransport } from './ipv4.ts'
 import { emitTcp, TcpHeader } from './tcp.ts'
 import { emitUdp } from './udp.ts'
 import { emitVxlan } from './vxlan.ts'
@@ -56,7 +56,7 @@ export function encodeTransport(frame: Frame): Uint8Array {
 function emitPacket(frame: Frame, out: Uint8Array, at: number): void {
   if (holdsWholePacket(frame) || frame.l3Length < IPV4_HEADER_BYTES) {
     emitContent(frame.payload, out, at)
-  } else emitTransport(frame, out, emitIpv4(frame, out, at))
+  } else emitTransport(frame, out, emitIpv4Header(frame, out, at))
 }
 
 /** `out` ends with the packet: what does not fit is left out. */

@@ -26,7 +26,7 @@ export function flowHash(frame: Frame, secret: number): number {
     frame = frame.inner
   }
   const { ipSrc, ipDst } = frame
-  const inOrder = ipSrc >>> 0 <= ipDst >>> 0
+  const inOrder = ipSrc <= ipDst
   let hash = mix(secret, inOrder ? ipSrc : ipDst)
   hash = mix(hash, inOrder ? ipDst : ipSrc)
   hash = mix(hash, portsOf(frame))

@@ -57,7 +57,7 @@ export function totalLengthAt(bytes: Uint8Array, at: number): number {
  * @returns whether the fields say all that the header says: no options, no reserved bit, its lengths
  *   possible, its checksum right. Fields are set where they can be read, also when they do not.
  */
-export function parseIpv4(bytes: Uint8Array, at: number, end: number, frame: Frame): boolean {
+export function parseIpv4Header(bytes: Uint8Array, at: number, end: number, frame: Frame): boolean {
   if (!looksLikeIpv4(bytes, at, end)) return false
   const headerBytes = (bytes[at + VERSION_AND_LENGTH]! & 15) * 4
   const totalLength = totalLengthAt(bytes, at)
@@ -76,18 +76,13 @@ export function parseIpv4(bytes: Uint8Array, at: number, end: number, frame: Fra
   }
   frame.l3Length = totalLength
   if (headerBytes !== IPV4_HEADER_BYTES || (flags & RESERVED_FLAG) !== 0) return false
-  return headerChecksum(bytes, at) === read16(bytes, at + CHECKSUM)
-}
-
-/** The checksum that a header without options ought to carry, whatever it carries. */
-function headerChecksum(bytes: Uint8Array, at: number): number {
-  const header = bytes.slice(at, at + IPV4_HEADER_BYTES)
-  write16(header, CHECKSUM, 0)
-  return internetChecksum(header, 0, IPV4_HEADER_BYTES)
+  // All ones verify where zeros would, but no sender that sums as RFC 1071 says writes them.
+  const isPlain = read16(bytes, at + CHECKSUM) !== 0xffff
+  return isPlain && internetChecksum(bytes, at, at + IPV4_HEADER_BYTES) === 0
 }
 
 /** @returns where the content begins. */
-export function emitIpv4(frame: Frame, out: Uint8Array, at: number): number {
+export function emitIpv4Header(frame: Frame, out: Uint8Array, at: number): number {
   out[at + VERSION_AND_LENGTH] = VERSION_4_WITHOUT_OPTIONS
   out[at + TOS] = frame.tos
   write16(out, at + TOTAL_LENGTH, lengthField(frame.l3Length))

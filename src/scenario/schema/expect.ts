@@ -10,9 +10,15 @@ const number = () => count(0, 1e15)
 const reasons = Object.keys(DROP_REASONS) as [DropReason, ...DropReason[]]
 
 const ofWorkload = (value: () => z.ZodType<number>, what: string) =>
-  z.strictObject({ of, ...comparison(value) }).exactOptional().describe(what)
+  z
+    .strictObject({ of, ...comparison(value) })
+    .exactOptional()
+    .describe(what)
 const ofSwitch = (what: string) =>
-  z.strictObject({ switch: atSwitch, ...comparison(number) }).exactOptional().describe(what)
+  z
+    .strictObject({ switch: atSwitch, ...comparison(number) })
+    .exactOptional()
+    .describe(what)
 
 export const expectation = z.strictObject({
   variant: oneOrMany(reference())

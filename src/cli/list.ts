@@ -1,0 +1,31 @@
+import { readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SWITCH_PROFILES } from '../fabric/switch-profiles.ts'
+import { loadScenarioFile } from '../scenario/load.ts'
+import { builtinSchemes } from '../schemes/registry.ts'
+
+/** `encap list`: what comes with the program. */
+export function listCommand(): void {
+  const lines = ['Scenarios:', ...scenarioLines(), '', 'Schemes:']
+  for (const name of builtinSchemes.names()) {
+    lines.push(`  ${name.padEnd(10)} ${builtinSchemes.summary(name)}`)
+  }
+  lines.push('', 'Switch profiles (entries of the MAC table):')
+  for (const { name, macTable } of SWITCH_PROFILES) {
+    const capacity = Number.isFinite(macTable.capacity) ? String(macTable.capacity) : 'no limit'
+    lines.push(`  ${name.padEnd(22)} ${capacity}`)
+  }
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+function scenarioLines(): string[] {
+  const directory = join(dirname(fileURLToPath(import.meta.url)), '..', 'scenarios')
+  const files = readdirSync(directory).filter((file) => file.endsWith('.yaml'))
+  return files.sort().map((file) => {
+    const path = join(directory, file)
+    const result = loadScenarioFile(path, builtinSchemes)
+    const why = result.ok ? result.scenarios[0]!.why.split(/(?<=\.)\s/)[0]!.trim() : 'is wrong'
+    return `  ${relative(process.cwd(), path)}\n      ${why}`
+  })
+}

@@ -1,0 +1,53 @@
+import { formatIssues } from '../scenario/issues.ts'
+import { loadScenarioFile } from '../scenario/load.ts'
+import type { Scenario } from '../scenario/model.ts'
+import { builtinSchemes } from '../schemes/registry.ts'
+import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
+import { hasColor } from './terminal.ts'
+
+export interface LoadFlags {
+  readonly set: readonly string[]
+  readonly seed?: string
+}
+
+/** Loads a scenario file, or ends with everything that is wrong with it and exit status 2. */
+export function load(file: string, flags: LoadFlags): readonly Scenario[] {
+  const settings = [...flags.set]
+  if (flags.seed !== undefined) settings.push(`seed=${JSON.stringify(flags.seed)}`)
+  const result = attempt(file, () => loadScenarioFile(file, builtinSchemes, { settings }))
+  if (result.ok) return result.scenarios
+  const text = formatIssues(result.issues, { color: hasColor(process.stderr) })
+  throw new ExitError(EXIT_BAD_INPUT, text)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'this is a directory; name a file',
+  EACCES: 'the file may not be read',
+}
+
+function attempt<T>(file: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === '') throw error
+    throw new ExitError(EXIT_BAD_INPUT, `${file}: error: ${REASONS[code] ?? code}`)
+  }
+}
+
+/** The variants that were asked for, in the order of the file. */
+export function selectVariants(
+  scenarios: readonly Scenario[],
+  wanted: readonly string[],
+  file: string,
+): readonly Scenario[] {
+  if (wanted.length === 0) return scenarios
+  const known = scenarios.map((scenario) => scenario.variant ?? '(none)')
+  for (const name of wanted) {
+    if (known.includes(name)) continue
+    const remedy = `it has ${known.join(', ')}`
+    throw new ExitError(EXIT_BAD_INPUT, `--variant: ${file} has no variant ${name}; ${remedy}`)
+  }
+  return scenarios.filter((scenario) => wanted.includes(scenario.variant ?? ''))
+}

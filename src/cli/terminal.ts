@@ -1,0 +1,10 @@
+/** Whether colours are wanted: on a terminal, unless NO_COLOR is set (no-color.org). */
+export function hasColor(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR } = process.env
+  return stream.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '')
+}
+
+/** Columns for text: those of the terminal, at most 120; 80 when piped. */
+export function columns(stream: NodeJS.WriteStream): number {
+  return stream.isTTY ? Math.max(60, Math.min(stream.columns, 120)) : 80
+}

@@ -1,0 +1,55 @@
+import { HOOK_FORWARD, HOOK_POSTROUTING, HOOK_PREROUTING } from '../stack/namespace.ts'
+import { ETHERTYPE_IPV4, type Frame, UNTAGGED } from '../wire/frame.ts'
+import type { Bridge } from './bridge.ts'
+import type { BridgePort } from './bridge-port.ts'
+import { dropTooBig } from './scrub.ts'
+
+/**
+ * br_netfilter: bridged IPv4 meets the rules of the IP layer (net/bridge/br_netfilter_hooks.c). Tagged
+ * frames do not (bridge-nf-filter-vlan-tagged is 0).
+ *
+ * Weaker than the kernel: a destination that PREROUTING changes (DNAT) does not redirect a bridged
+ * frame, which goes on to the MAC that it was sent to.
+ */
+function isFiltered(frame: Frame): boolean {
+  return frame.etherType === ETHERTYPE_IPV4 && frame.vlan === UNTAGGED
+}
+
+/**
+ * Runs PREROUTING, where conntrack puts fragments together. What is bound for the bridge itself meets
+ * the hook in the IP layer instead, once, as the kernel's sabotage hook sees to it.
+ * @returns the frame to go on with, or null.
+ */
+export function filterPrerouting(bridge: Bridge, frame: Frame, input: BridgePort): Frame | null {
+  if (!isFiltered(frame) || bridge.isLocal(frame)) return frame
+  return bridge.namespace.filter!.run(HOOK_PREROUTING, frame, input.device, null)
+}
+
+/** FORWARD, POSTROUTING and br_nf_dev_queue_xmit for a frame that is bridged from port to port. */
+export function forwardFiltered(
+  bridge: Bridge,
+  frame: Frame,
+  input: BridgePort,
+  output: BridgePort,
+): void {
+  if (!isFiltered(frame)) return output.push(frame)
+  const { filter } = bridge.namespace
+  if (filter === null) return pushRefragmented(bridge, frame, output)
+  const forwarded = filter.run(HOOK_FORWARD, frame, input.device, output.device)
+  if (forwarded === null) return
+  const passed = filter.run(HOOK_POSTROUTING, forwarded, null, output.device)
+  if (passed !== null) pushRefragmented(bridge, passed, output)
+}
+
+/**
+ * What does not fit the port is cut to the bridge's MTU, as is what came in fragments, also where no
+ * rule looked at it. Nobody is told of what may not be cut: a bridge has no address to answer from.
+ */
+function pushRefragmented(bridge: Bridge, frame: Frame, output: BridgePort): void {
+  const { mtu } = output.device
+  const { fragmentMax } = frame
+  const limit = fragmentMax > 0 && fragmentMax < mtu ? fragmentMax : mtu
+  if (frame.l3Length <= limit) return output.push(frame)
+  if (frame.dontFragment || fragmentMax > bridge.mtu) return dropTooBig(frame, bridge)
+  bridge.namespace.ipv4.fragment(frame, bridge.mtu, output.push)
+}

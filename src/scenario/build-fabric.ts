@@ -1,0 +1,191 @@
+import { CloudSwitch } from '../fabric/cloud-switch.ts'
+import { L2Switch } from '../fabric/l2-switch.ts'
+import { Router } from '../fabric/router.ts'
+import { Host } from '../host/host.ts'
+import { blockProtocol, blockUdpPort } from '../link/fault-rules.ts'
+import { Port } from '../link/port.ts'
+import type { Ledger } from '../measure/ledger.ts'
+import type { Simulator } from '../sim/simulator.ts'
+import { KERNEL_PROFILES } from '../stack/kernel-profile.ts'
+import { withSysctls } from '../stack/sysctl.ts'
+import { connectRouters, RouterPorts } from './build-routing.ts'
+import { MacPlan } from './mac-plan.ts'
+import type { HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
+import { SpanningTreeControl } from './spanning-tree-control.ts'
+import type { WorldFabric, WorldLink } from './world.ts'
+
+/** Builds switches, routers, hosts and cables, and what an operator sets up on them beforehand. */
+export function buildFabric(scenario: Scenario, simulator: Simulator, ledger: Ledger): WorldFabric {
+  const fabric: WorldFabric = {
+    hosts: new Map(),
+    switches: new Map(),
+    clouds: new Map(),
+    routers: new Map(),
+    links: new Map(),
+    log: [],
+  }
+  const builder = new FabricBuilder(scenario, simulator, ledger, fabric)
+  for (const node of scenario.fabric.nodes) builder.addNode(node)
+  for (const link of scenario.fabric.links) builder.addLink(link)
+  builder.finish()
+  return fabric
+}
+
+class FabricBuilder {
+  private readonly scenario: Scenario
+  private readonly simulator: Simulator
+  private readonly ledger: Ledger
+  private readonly fabric: WorldFabric
+  private readonly macs = new MacPlan()
+  private readonly hostModels: ReadonlyMap<string, HostModel>
+  private readonly routerPorts: RouterPorts
+
+  constructor(scenario: Scenario, simulator: Simulator, ledger: Ledger, fabric: WorldFabric) {
+    this.scenario = scenario
+    this.simulator = simulator
+    this.ledger = ledger
+    this.fabric = fabric
+    this.hostModels = new Map(scenario.hosts.map((host) => [host.name, host]))
+    this.routerPorts = new RouterPorts(scenario, simulator, ledger, fabric, this.macs)
+  }
+
+  addNode(node: NodeModel): void {
+    const { simulator, ledger, fabric } = this
+    switch (node.kind) {
+      case 'host':
+        fabric.hosts.set(node.name, this.makeHost(this.hostModels.get(node.name)!))
+        return
+      case 'router':
+        fabric.routers.set(node.name, new Router(simulator, ledger, node.name, node.router))
+        return
+      case 'switch': {
+        const { profile } = node.switch
+        if (this.scenario.fabric.mode === 'cloud') {
+          const cloud = new CloudSwitch(simulator, ledger, node.name, profile.latency)
+          fabric.clouds.set(node.name, cloud)
+        } else {
+          fabric.switches.set(node.name, new L2Switch(simulator, ledger, node.name, profile))
+        }
+      }
+    }
+  }
+
+  private makeHost(model: HostModel): Host {
+    const profile = withSysctls(KERNEL_PROFILES[model.kernel]!, model.sysctls)
+    return new Host(this.simulator, this.ledger, model.name, {
+      kernel: profile,
+      mtu: model.nic.mtu,
+      filterEntries: model.nic.filterEntries,
+      txQueue: model.nic.txQueue,
+      mac: this.macs.host(),
+      address: model.address,
+      prefixLength: model.prefixLength,
+      gateway: model.gateway,
+    })
+  }
+
+  addLink(link: LinkModel): void {
+    const a = this.portOf(link.from, link)
+    const b = this.portOf(link.to, link)
+    Port.connect(a, b, {
+      rate: link.rate,
+      delay: link.delay,
+      queueBytes: link.queue,
+    })
+    this.fabric.links.set(link.name, { model: link, a, b })
+  }
+
+  private portOf(name: string, link: LinkModel): Port {
+    const { fabric } = this
+    const host = fabric.hosts.get(name)
+    if (host) return host.port
+    const other = link.from === name ? link.to : link.from
+    const cloud = fabric.clouds.get(name)
+    if (cloud) return withMtu(cloud.addPort(), link.mtu)
+    const l2 = fabric.switches.get(name)
+    if (l2) return withMtu(l2.addPort(this.portOptions(name, other)), link.mtu)
+    return this.routerPorts.add(name, other, link)
+  }
+
+  /** Port security and storm control stand on ports to hosts: trunks carry everybody's addresses. */
+  private portOptions(name: string, other: string) {
+    const node = this.scenario.fabric.nodes.find((each) => each.name === name)
+    if (node?.kind !== 'switch' || !this.fabric.hosts.has(other)) return {}
+    const { portSecurity, stormControl } = node.switch
+    return {
+      ...(portSecurity === null ? {} : { security: portSecurity }),
+      ...(stormControl === null ? {} : { stormControl }),
+    }
+  }
+
+  finish(): void {
+    connectRouters(this.scenario, this.fabric, this.routerPorts)
+    this.blockTraffic()
+    if (this.scenario.fabric.mode === 'cloud') this.registerStations()
+    if (this.scenario.fabric.allowLoops) new SpanningTreeControl(this.fabric).settle()
+  }
+
+  /** Filters of the whole fabric stand where the hosts' cables enter it. */
+  private blockTraffic(): void {
+    const { blockProtocols, blockUdpPorts } = this.scenario.fabric
+    for (const host of this.fabric.hosts.values()) {
+      for (const protocol of blockProtocols) host.port.channel.add(blockProtocol(protocol))
+      for (const port of blockUdpPorts) host.port.channel.add(blockUdpPort(port))
+    }
+  }
+
+  /** Tells each cloud switch of every NIC and of the port that leads to it. */
+  private registerStations(): void {
+    const { clouds, hosts } = this.fabric
+    for (const cloud of clouds.values()) {
+      for (const [port, names] of this.reachedBy(cloud)) {
+        for (const name of names) {
+          const host = hosts.get(name)!
+          const attached = port.peer === host.port
+          cloud.addStation(host.nic.mac, host.address, port, attached)
+        }
+      }
+      this.registerRouters(cloud)
+    }
+  }
+
+  private registerRouters(cloud: CloudSwitch): void {
+    for (const port of cloud.ports) {
+      const station = this.routerPorts.stationBehind(port.peer!)
+      if (station) cloud.addStation(station.mac, station.address, port, false)
+    }
+  }
+
+  /** Hosts behind each port of a switch, without loops: the fabric of a cloud is a tree here. */
+  private reachedBy(cloud: CloudSwitch): Map<Port, string[]> {
+    const reached = new Map<Port, string[]>()
+    for (const port of cloud.ports) {
+      const names: string[] = []
+      const seen = new Set<string>([cloud.name])
+      const visit = (link: WorldLink | undefined, from: string): void => {
+        if (!link) return
+        const to = link.model.from === from ? link.model.to : link.model.from
+        if (seen.has(to)) return
+        seen.add(to)
+        if (this.fabric.hosts.has(to)) names.push(to)
+        if (!this.fabric.clouds.has(to)) return
+        for (const next of this.linksOf(to)) visit(next, to)
+      }
+      visit(this.linksOf(cloud.name).find((link) => link.a === port || link.b === port), cloud.name)
+      reached.set(port, names)
+    }
+    return reached
+  }
+
+  private linksOf(node: string): WorldLink[] {
+    return [...this.fabric.links.values()].filter(
+      ({ model }) => model.from === node || model.to === node,
+    )
+  }
+}
+
+function withMtu(port: Port, mtu: number): Port {
+  port.mtu = mtu
+  return port
+}
+

@@ -1,0 +1,114 @@
+import { Ledger } from '../measure/ledger.ts'
+import {
+  AttachError,
+  type ContainerSpec,
+  type Daemon,
+  type Endpoint,
+  type NetworkSpec,
+} from '../schemes/contract.ts'
+import type { Schemes } from '../schemes/registry.ts'
+import { spawn } from '../sim/process.ts'
+import { Simulator } from '../sim/simulator.ts'
+import { buildFabric } from './build-fabric.ts'
+import { buildWorkload } from './build-workload.ts'
+import { FaultSchedule } from './fault-schedule.ts'
+import type { ContainerModel, NetworkModel, Scenario } from './model.ts'
+import type { World, WorldNetwork } from './world.ts'
+
+/** Builds everything that a scenario describes; the clock stands at 0 and nothing has been sent. */
+export function buildWorld(scenario: Scenario, schemes: Schemes): World {
+  const simulator = new Simulator(scenario.seed)
+  const ledger = new Ledger()
+  const fabric = buildFabric(scenario, simulator, ledger)
+  const world: World = {
+    ...fabric,
+    scenario,
+    simulator,
+    ledger,
+    networks: new Map(),
+    endpoints: new Map(),
+    attachFailures: [],
+    workloads: [],
+  }
+  for (const network of scenario.networks) startNetwork(world, network, schemes)
+  attachContainers(world)
+  // Daemons and containers are set up at time 0; workloads need their addresses.
+  simulator.run(0)
+  for (const model of scenario.workloads) {
+    const workload = buildWorkload(world, model)
+    world.workloads.push(workload)
+    workload.start()
+  }
+  new FaultSchedule(world).start()
+  return world
+}
+
+/** Every host with a container on the network runs its daemon, and so is a member of it. */
+function startNetwork(world: World, model: NetworkModel, schemes: Schemes): void {
+  const scheme = schemes.get(model.scheme)
+  if (!scheme) throw new Error(`no scheme ${model.scheme}`)
+  const members = membersOf(world.scenario, model.name)
+  const spec: NetworkSpec = {
+    name: model.name,
+    options: model.options,
+    members: members.map((host) => ({ host, address: world.hosts.get(host)!.address })),
+    random: world.simulator.random.stream(`network/${model.name}`),
+  }
+  const daemons = new Map<string, Daemon>()
+  for (const host of members) daemons.set(host, scheme.startHost(world.hosts.get(host)!, spec))
+  world.networks.set(model.name, { model, scheme, daemons })
+}
+
+function membersOf(scenario: Scenario, network: string): string[] {
+  const used = new Set<string>()
+  for (const { host, networks } of [...scenario.containers, ...scenario.idle]) {
+    if (networks.includes(network)) used.add(host)
+  }
+  return scenario.hosts.map((host) => host.name).filter((host) => used.has(host))
+}
+
+function attachContainers(world: World): void {
+  const { scenario } = world
+  for (const container of scenario.containers) attachContainer(world, container)
+  for (const { host, count, networks } of scenario.idle) {
+    for (let i = 1; i <= count; i++) {
+      const name = `${host}.idle${i}`
+      attachContainer(world, { name, host, networks, address: null, mac: null })
+    }
+  }
+}
+
+function attachContainer(world: World, model: ContainerModel): void {
+  const namespace = world.hosts.get(model.host)!.addContainer(model.name)
+  const endpoints: Endpoint[] = []
+  world.endpoints.set(model.name, endpoints)
+  model.networks.forEach((name, i) => {
+    const network = world.networks.get(name)!
+    const isFirst = i === 0
+    attachTo(world, network, model.host, endpoints, {
+      name: model.name,
+      network: name,
+      namespace,
+      device: `eth${i}`,
+      defaultRoute: isFirst,
+      address: isFirst ? model.address : null,
+      mac: isFirst ? model.mac : null,
+    })
+  })
+}
+
+function attachTo(
+  world: World,
+  network: WorldNetwork,
+  host: string,
+  endpoints: Endpoint[],
+  spec: ContainerSpec,
+): void {
+  const { done } = spawn(world.simulator, network.daemons.get(host)!.attach(spec))
+  done.wait(world.simulator, (result) => {
+    if (result instanceof AttachError) {
+      const { message } = result
+      world.attachFailures.push({ container: spec.name, network: network.model.name, message })
+    } else endpoints.push(result as Endpoint)
+  })
+}

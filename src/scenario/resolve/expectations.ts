@@ -1,0 +1,266 @@
+import { SECOND } from '../../sim/units.ts'
+import { suggest } from '../did-you-mean.ts'
+import type {
+  Comparison,
+  ExpectationModel,
+  FabricModel,
+  Metric,
+  Percentile,
+  WorkloadModel,
+} from '../model.ts'
+import type { ExpectationEntry } from '../schema/expect.ts'
+import type { Path } from '../source.ts'
+import type { Context } from './context.ts'
+import { knownNodes } from './faults.ts'
+import { type Ends, endsOf, workloadNames } from './workloads.ts'
+
+type MetricKey = Exclude<keyof ExpectationEntry, 'variant'>
+
+const METRICS: readonly MetricKey[] = [
+  'goodput',
+  'loss',
+  'sent',
+  'delivered',
+  'rtt',
+  'drops',
+  'macEntries',
+  'macRefused',
+  'macMoves',
+  'floodedFrames',
+  'wireEfficiency',
+  'reachable',
+]
+
+const COMPARISONS = ['equals', 'atLeast', 'atMost', 'between'] as const
+
+/** What the file compares a measured value with, whatever its unit. */
+interface Compared {
+  readonly equals?: number | boolean
+  readonly within?: number
+  readonly atLeast?: number
+  readonly atMost?: number
+  readonly between?: readonly [number, number]
+}
+
+/** The metrics of workloads that measure what some kinds of workload do not have. */
+const WITHOUT_RTT: ReadonlySet<WorkloadModel['kind']> = new Set(['udp', 'macof'])
+
+export interface Measured {
+  readonly fabric: FabricModel
+  readonly workloads: readonly WorkloadModel[]
+  readonly ends: Ends
+}
+
+/** An expectation, but for its words and line, which the loader knows. */
+export type Expectation = Omit<ExpectationModel, 'text' | 'line'> & { readonly path: Path }
+
+/** Those that hold in `variant`; all are checked. */
+export function resolveExpectations(
+  context: Context,
+  measured: Measured,
+  variant: string | null,
+  variants: readonly string[],
+): Expectation[] {
+  return context.input.expect.flatMap((entry, i) => {
+    const path = ['expect', i]
+    checkVariants(context, entry, path, variants)
+    const keys = METRICS.filter((key) => entry[key] !== undefined)
+    const [key] = keys
+    if (key === undefined) {
+      if (context.isBroken(...path)) return []
+      const message = 'what is expected is not said'
+      context.report('missing_key', path, message, `add one of ${METRICS.join(', ')}`)
+      return []
+    }
+    if (keys.length > 1) {
+      const message = `${keys.join(' and ')} are two expectations`
+      context.report(
+        'conflict',
+        [...path, keys[1]!],
+        message,
+        'make each an item of the list',
+        'key',
+      )
+    }
+    const metric = metricOf(context, entry, key, [...path, key], measured)
+    const comparison = comparisonOf(context, entry[key] as Compared, [...path, key])
+    const applies =
+      entry.variant === undefined || (variant !== null && entry.variant.includes(variant))
+    if (metric === null || comparison === null || !applies) return []
+    return [{ metric, comparison, path }]
+  })
+}
+
+function checkVariants(
+  context: Context,
+  entry: ExpectationEntry,
+  path: Path,
+  variants: readonly string[],
+): void {
+  for (const name of entry.variant ?? []) {
+    if (variants.includes(name)) continue
+    const message = `there is no variant ${name}`
+    const remedy = suggest(name, variants, 'variants')
+    context.report('unknown_name', [...path, 'variant'], message, remedy)
+  }
+}
+
+function metricOf(
+  context: Context,
+  entry: ExpectationEntry,
+  key: MetricKey,
+  path: Path,
+  measured: Measured,
+): Metric | null {
+  switch (key) {
+    case 'goodput':
+    case 'loss':
+    case 'sent':
+    case 'delivered':
+    case 'rtt': {
+      const of = workloadOf(context, entry[key]!.of, path, measured, key)
+      if (of === null) return null
+      return key === 'rtt'
+        ? { kind: key, of, at: percentileOf(entry.rtt!.stat) }
+        : { kind: key, of }
+    }
+    case 'drops': {
+      const { reason = null, at = null } = entry.drops!
+      if (at !== null) checkPlace(context, at, [...path, 'at'], measured)
+      return { kind: key, reason, at }
+    }
+    case 'macEntries':
+    case 'macRefused':
+    case 'macMoves':
+    case 'floodedFrames': {
+      const at = entry[key]!.switch ?? null
+      if (at !== null) checkSwitch(context, at, [...path, 'switch'], measured.fabric)
+      return { kind: key, switch: at }
+    }
+    case 'wireEfficiency':
+      return { kind: key }
+    case 'reachable': {
+      const { from, to } = entry.reachable!
+      const [source] = endsOf(context, [from], [...path, 'from'], measured.ends, 'sender')
+      const [target] = endsOf(context, [to], [...path, 'to'], measured.ends, 'receiver')
+      return source && target ? { kind: key, from: source, to: target } : null
+    }
+    default:
+      return key satisfies never
+  }
+}
+
+function workloadOf(
+  context: Context,
+  of: string | undefined,
+  path: Path,
+  measured: Measured,
+  metric: MetricKey,
+): string | null {
+  const names = workloadNames(context)
+  const name = of ?? names[0]
+  if (of === undefined && names.length !== 1) {
+    const message = names.length === 0 ? 'there is no workload' : 'which workload is not said'
+    const remedy =
+      names.length === 0
+        ? 'add one under "workload:"'
+        : `of: one of ${names.slice(0, 12).join(', ')}`
+    context.report('missing_key', [...path, 'of'], message, remedy)
+    return null
+  }
+  if (!context.checkName(new Set(names), [...path, 'of'], 'workload', name!)) return null
+  const workload = measured.workloads.find((each) => each.name === name)
+  if (metric === 'rtt' && workload !== undefined && WITHOUT_RTT.has(workload.kind)) {
+    const message = `${workload.kind} gets no replies and so has no round-trip time`
+    context.report('conflict', path, message, 'measure it with ping or udp-rr')
+  }
+  return name!
+}
+
+function percentileOf(stat: string): Percentile {
+  return stat === 'min' || stat === 'mean' || stat === 'max' ? stat : Number(stat.slice(1))
+}
+
+function checkPlace(context: Context, at: string, path: Path, measured: Measured): void {
+  const known = knownNodes(context, measured.fabric)
+  const { containerNames } = measured.ends
+  if (known === null || containerNames === null) return
+  context.checkName(new Set([...known, ...containerNames]), path, 'node', at.split('/')[0]!)
+}
+
+function checkSwitch(context: Context, name: string, path: Path, fabric: FabricModel): void {
+  const known = knownNodes(context, fabric)
+  if (known === null) return
+  const node = fabric.nodes.find((each) => each.name === name)
+  if (node !== undefined && node.kind !== 'switch') {
+    const message = `${name} is a ${node.kind} and has no MAC table of the fabric`
+    context.report('conflict', path, message, 'name a switch')
+    return
+  }
+  if (known.has(name)) return
+  const switches = fabric.nodes.filter((each) => each.kind === 'switch')
+  context.checkName(new Set(switches.map((each) => each.name)), path, 'switch', name)
+}
+
+function comparisonOf(context: Context, given: Compared, path: Path): Comparison | null {
+  const keys = COMPARISONS.filter((key) => given[key] !== undefined)
+  if (keys.length !== 1) {
+    if (context.isBroken(...path)) return null
+    const message =
+      keys.length === 0
+        ? 'which value is right is not said'
+        : `${keys.join(' and ')} are given at once`
+    const remedy =
+      keys.length === 0
+        ? `add one of ${COMPARISONS.join(', ')}`
+        : 'keep one; between: [least, most] says both'
+    context.report(keys.length === 0 ? 'missing_key' : 'conflict', path, message, remedy)
+    return null
+  }
+  if (given.within !== undefined && given.equals === undefined) {
+    const message = '"within" is of use with "equals" only'
+    context.report('conflict', [...path, 'within'], message, 'remove it', 'key')
+  }
+  if (given.equals !== undefined) {
+    return { kind: 'equals', value: Number(given.equals), tolerance: given.within ?? 0 }
+  }
+  if (given.atLeast !== undefined) return { kind: 'atLeast', value: given.atLeast }
+  if (given.atMost !== undefined) return { kind: 'atMost', value: given.atMost }
+  const [low, high] = given.between!
+  if (low > high) {
+    const message = 'the first value is larger than the second'
+    context.report('conflict', [...path, 'between'], message, 'write the smaller one first')
+  }
+  return { kind: 'between', low, high }
+}
+
+/** The length of the run, and that nothing is to happen after it. */
+export function resolveDuration(
+  context: Context,
+  workloads: readonly WorkloadModel[],
+  endOf: (workload: WorkloadModel) => number,
+): number {
+  const last = workloads.reduce((end, workload) => Math.max(end, endOf(workload)), 0)
+  const lastFault = context.input.faults.reduce(
+    (end, { at, until = at }) => Math.max(end, at, until),
+    0,
+  )
+  const given = context.input.duration
+  if (given === undefined) return Math.max(last, lastFault, SECOND) + SECOND
+  const check = (path: Path, at: number, what: string) => {
+    if (at < given) return
+    const remedy = `begin earlier, or a longer "duration"`
+    context.report(
+      'out_of_range',
+      [...path, 'at'],
+      `${what} begins after the run has ended`,
+      remedy,
+    )
+  }
+  context.input.workload.forEach((entry, i) => check(['workload', i], entry.at, 'the workload'))
+  context.input.faults.forEach((entry, i) => check(['faults', i], entry.at, 'the fault'))
+  if (given === 0) {
+    context.report('out_of_range', ['duration'], 'a run of no length', 'a duration above 0')
+  }
+  return given
+}

@@ -1,0 +1,61 @@
+import type { FabricModel, HostModel } from '../model.ts'
+import type { AddressPlan } from './addresses.ts'
+import type { Context, KnownNames } from './context.ts'
+import { checkMtu, OUTSIDE } from './fabric.ts'
+
+/** Every host with what is said of all and of it alone. */
+export function resolveHosts(
+  context: Context,
+  fabric: FabricModel,
+  plan: AddressPlan,
+): HostModel[] {
+  const { hosts } = context.input
+  if (hosts.nic.mtu !== undefined) checkMtu(context, ['hosts', 'nic', 'mtu'], hosts.nic.mtu)
+  checkOverrides(context, plan)
+  const linkMtu = new Map<string, number>()
+  for (const { from, to, mtu } of fabric.links) {
+    linkMtu.set(from, mtu)
+    linkMtu.set(to, mtu)
+  }
+  return plan.hosts.map(({ host, rack, address, prefixLength, gateway }) => {
+    const own = Object.hasOwn(hosts.override, host) ? hosts.override[host]! : {}
+    const { mtu = linkMtu.get(host) ?? fabric.links[0]?.mtu ?? 1500, ...nic } = hosts.nic
+    return {
+      name: host,
+      rack,
+      address,
+      prefixLength,
+      gateway,
+      cpus: own.cpus ?? hosts.cpus,
+      nic: { ...nic, mtu, ...own.nic },
+      kernel: own.kernel ?? hosts.kernel,
+      costs: hosts.costs,
+      sysctls: new Map(
+        Object.entries({ ...hosts.sysctls, ...own.sysctls }).map(([key, value]) => [
+          key,
+          String(value),
+        ]),
+      ),
+    }
+  })
+}
+
+function checkOverrides(context: Context, plan: AddressPlan): void {
+  const known = knownHosts(context, plan)
+  for (const [name, own] of Object.entries(context.input.hosts.override)) {
+    const path = ['hosts', 'override', name]
+    if (own.nic?.mtu !== undefined) checkMtu(context, [...path, 'nic', 'mtu'], own.nic.mtu)
+    context.checkName(known, path, 'host', name, 'key')
+  }
+}
+
+/** All hosts that the file describes. */
+export function knownHosts(context: Context, plan: AddressPlan): KnownNames {
+  const keys = ['racks', 'hostsPerRack', 'mode', 'subnet', 'rackPrefix', 'gateway']
+  if (keys.some((key) => context.isBroken('fabric', key))) return null
+  if (context.input.fabric.draw === undefined) return new Set(plan.hosts.map((each) => each.host))
+  const drawn = context.rawList('fabric', 'draw', 'nodes')
+  const hosts = drawn.filter((node) => node['kind'] === undefined || node['kind'] === 'host')
+  const outside = context.input.fabric.gateway ? [OUTSIDE] : []
+  return new Set([...hosts.map((node) => String(node['name'])), ...outside])
+}

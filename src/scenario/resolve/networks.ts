@@ -1,0 +1,143 @@
+import {
+  contains,
+  formatIpv4,
+  formatPrefix,
+  type Ipv4Prefix,
+  lastOf,
+  overlaps,
+} from '../../wire/ipv4-address.ts'
+import type {
+  ContainerModel,
+  FabricModel,
+  HostModel,
+  IdleContainers,
+  NetworkModel,
+} from '../model.ts'
+import { subnetOf } from '../registry.ts'
+import type { Context } from './context.ts'
+
+export function resolveNetworks(context: Context, fabric: FabricModel): NetworkModel[] {
+  const networks = Object.entries(context.input.networks).map(([name, { scheme, options }]) => ({
+    name,
+    scheme,
+    options,
+  }))
+  const taken: { name: string; block: Ipv4Prefix }[] = []
+  for (const { name, scheme, options } of networks) {
+    const block = subnetOf(options)
+    if (block === null) continue
+    const path = ['networks', name, 'subnet']
+    // A default in the place of a wrong block says nothing.
+    if (context.isBroken(...path)) continue
+    const isShared = context.registry.sharesFabricSubnet?.(scheme) ?? false
+    const others = [...taken, ...(isShared ? [] : fabricBlocks(context, fabric))]
+    for (const other of others) {
+      if (!overlaps(block, other.block)) continue
+      const message = `${formatPrefix(block)} overlaps ${formatPrefix(other.block)}, ${other.name}`
+      context.report('overlap', path, message, 'give each network a block of its own')
+    }
+    taken.push({ name: `network ${name}`, block })
+  }
+  return networks
+}
+
+function fabricBlocks(
+  context: Context,
+  fabric: FabricModel,
+): { name: string; block: Ipv4Prefix }[] {
+  const blocks = [
+    { name: 'the subnet of the hosts', key: 'subnet', block: fabric.subnet },
+    { name: 'the links between routers', key: 'transit', block: fabric.transit },
+  ]
+  return blocks.filter(({ key }) => !context.isBroken('fabric', key))
+}
+
+/** What needs networks, hosts and containers together: fixed addresses, room, the scheme's checks. */
+export function checkNetworks(
+  context: Context,
+  fabric: FabricModel,
+  hosts: readonly HostModel[],
+  networks: readonly NetworkModel[],
+  containers: readonly ContainerModel[],
+  idle: readonly IdleContainers[],
+): void {
+  for (const network of networks) {
+    const counts = countsOf(network.name, containers, idle)
+    checkFixedAddresses(context, network, containers)
+    checkRoom(context, network, counts)
+    const findings = context.registry.check?.(network.scheme, network.options, {
+      network: network.name,
+      mode: fabric.mode,
+      fabricSubnet: fabric.subnet,
+      hosts: hosts.map(({ name, address, nic }) => ({
+        name,
+        address,
+        mtu: nic.mtu,
+        containers: counts.get(name) ?? 0,
+      })),
+    })
+    for (const { path, message, remedy } of findings ?? []) {
+      context.report('conflict', ['networks', network.name, ...path], message, remedy)
+    }
+  }
+}
+
+function countsOf(
+  network: string,
+  containers: readonly ContainerModel[],
+  idle: readonly IdleContainers[],
+): Map<string, number> {
+  const counts = new Map<string, number>()
+  const add = (host: string, count: number) => counts.set(host, (counts.get(host) ?? 0) + count)
+  for (const { host, networks } of containers) if (networks.includes(network)) add(host, 1)
+  for (const each of idle) if (each.networks.includes(network)) add(each.host, each.count)
+  return counts
+}
+
+function checkFixedAddresses(
+  context: Context,
+  network: NetworkModel,
+  containers: readonly ContainerModel[],
+): void {
+  const isBroken = context.isBroken('networks', network.name, 'subnet')
+  const block = isBroken ? null : subnetOf(network.options)
+  const owners = new Map<number, string>()
+  containers.forEach(({ name, address, networks }, i) => {
+    if (address === null || networks[0] !== network.name) return
+    const path = ['containers', i, 'address']
+    const text = formatIpv4(address)
+    if (block !== null && !contains(block, address)) {
+      const message = `${text} is not in ${formatPrefix(block)}, the subnet of ${network.name}`
+      context.report('conflict', path, message, `an address from ${formatPrefix(block)}`)
+    } else if (block !== null && block.length < 31 && isReserved(block, address)) {
+      const message = `${text} is the network or broadcast address of ${formatPrefix(block)}`
+      context.report('conflict', path, message, 'an address between the two')
+    }
+    const owner = owners.get(address)
+    if (owner !== undefined) {
+      const message = `${name} and ${owner} both have ${text}`
+      context.report('duplicate_name', path, message, 'give one of them another address')
+    }
+    owners.set(address, name)
+  })
+}
+
+function isReserved(block: Ipv4Prefix, address: number): boolean {
+  return address === block.base || address === lastOf(block)
+}
+
+function checkRoom(
+  context: Context,
+  network: NetworkModel,
+  counts: ReadonlyMap<string, number>,
+): void {
+  const block = subnetOf(network.options)
+  if (block === null || context.isBroken('networks', network.name, 'subnet')) return
+  let containers = 0
+  for (const count of counts.values()) containers += count
+  const room = Math.max(1, 2 ** (32 - block.length) - 2)
+  if (containers <= room) return
+  const message = `${formatPrefix(block)} holds ${room} addresses, and ${containers} containers need one`
+  const remedy = 'a larger subnet, or fewer containers'
+  context.report('out_of_range', ['networks', network.name, 'subnet'], message, remedy)
+}

@@ -1,0 +1,89 @@
+/** The sound parts of a file, checked against each other and put together. */
+import type { CapturePoint, ExpectationModel, FabricModel, Scenario } from '../model.ts'
+import { checkGeneratedNames, knownContainers, resolveContainers } from './containers.ts'
+import type { Context } from './context.ts'
+import { type Expectation, resolveDuration, resolveExpectations } from './expectations.ts'
+import { OUTSIDE, resolveFabric } from './fabric.ts'
+import { knownNodes, resolveFaults } from './faults.ts'
+import { knownHosts, resolveHosts } from './hosts.ts'
+import { checkNetworks, resolveNetworks } from './networks.ts'
+import { type Ends, endOf, resolveWorkloads } from './workloads.ts'
+
+export type { Expectation }
+
+export interface RunOfFile {
+  readonly file: string
+  readonly variant: string | null
+  readonly variants: readonly string[]
+  /** Words and line of an expectation. */
+  describe(expectation: Expectation): Pick<ExpectationModel, 'text' | 'line'>
+}
+
+/** A scenario, which is of use only if `context` has no faults. */
+export function resolveScenario(context: Context, run: RunOfFile): Scenario {
+  const { input } = context
+  const { fabric, plan } = resolveFabric(context)
+  const hosts = resolveHosts(context, fabric, plan)
+  const networks = resolveNetworks(context, fabric)
+  const { containers, idle } = resolveContainers(context, hosts, plan)
+  checkGeneratedNames(context, containers, hosts)
+  checkNetworks(context, fabric, hosts, networks, containers, idle)
+  const ends: Ends = {
+    containers,
+    hosts: hosts.filter((host) => host.name !== OUTSIDE),
+    containerNames: knownContainers(context, containers),
+    hostNames: knownHosts(context, plan),
+  }
+  const workloads = resolveWorkloads(context, ends)
+  const expected = resolveExpectations(
+    context,
+    { fabric, workloads, ends },
+    run.variant,
+    run.variants,
+  )
+  return {
+    name: input.name ?? baseName(run.file),
+    variant: run.variant,
+    why: input.why,
+    source: input.source ?? null,
+    file: run.file,
+    seed: input.seed,
+    duration: resolveDuration(context, workloads, endOf),
+    fabric,
+    hosts,
+    networks,
+    containers,
+    idle,
+    workloads,
+    faults: resolveFaults(context, fabric),
+    captures: resolveCaptures(context, fabric, ends),
+    expectations: expected.map((each) => {
+      const { metric, comparison } = each
+      return { metric, comparison, ...run.describe(each) }
+    }),
+  }
+}
+
+function baseName(file: string): string {
+  const name = file.split(/[\\/]/).at(-1)!
+  return name.replace(/\.ya?ml$/i, '')
+}
+
+function resolveCaptures(context: Context, fabric: FabricModel, ends: Ends): CapturePoint[] {
+  const { captures } = context.input
+  if (captures.length === 0) return ends.hosts.map(({ name }) => ({ node: name, port: 'eth0' }))
+  const nodes = knownNodes(context, fabric)
+  const known =
+    nodes === null || ends.containerNames === null
+      ? null
+      : new Set([...nodes, ...ends.containerNames])
+  return captures.map((text, i) => {
+    const path = ['captures', i]
+    const [node = '', port = 'eth0', ...rest] = text.split('/')
+    if (rest.length > 0 || port === '') {
+      const message = `${JSON.stringify(text)} is no port`
+      context.report('wrong_value', path, message, 'write it like h1/eth0')
+    } else context.checkName(known, path, 'node or container', node)
+    return { node, port }
+  })
+}

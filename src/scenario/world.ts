@@ -1,0 +1,48 @@
+import type { CloudSwitch } from '../fabric/cloud-switch.ts'
+import type { L2Switch } from '../fabric/l2-switch.ts'
+import type { Router } from '../fabric/router.ts'
+import type { Host } from '../host/host.ts'
+import type { Port } from '../link/port.ts'
+import type { Ledger } from '../measure/ledger.ts'
+import type { Daemon, Endpoint, Scheme } from '../schemes/contract.ts'
+import type { Simulator } from '../sim/simulator.ts'
+import type { Workload } from '../workload/workload.ts'
+import type { LinkModel, NetworkModel, Scenario } from './model.ts'
+
+/** A cable of the scenario with its two ends: `a` at the link's `from`. */
+export interface WorldLink {
+  readonly model: LinkModel
+  readonly a: Port
+  readonly b: Port
+}
+
+/** The physical network of one run. */
+export interface WorldFabric {
+  readonly hosts: Map<string, Host>
+  readonly switches: Map<string, L2Switch>
+  readonly clouds: Map<string, CloudSwitch>
+  readonly routers: Map<string, Router>
+  readonly links: Map<string, WorldLink>
+  /** Refusals that the operator of a router would see, such as a full FIB. */
+  readonly log: string[]
+}
+
+export interface WorldNetwork {
+  readonly model: NetworkModel
+  readonly scheme: Scheme
+  /** By host. */
+  readonly daemons: Map<string, Daemon>
+}
+
+/** Everything of one run: built from a scenario, advanced by the simulator, read by reports. */
+export interface World extends WorldFabric {
+  readonly scenario: Scenario
+  readonly simulator: Simulator
+  readonly ledger: Ledger
+  readonly networks: Map<string, WorldNetwork>
+  /** Endpoints of each container, in the order of its networks. */
+  readonly endpoints: Map<string, Endpoint[]>
+  /** Containers that did not get on a network, and why. */
+  readonly attachFailures: { container: string; network: string; message: string }[]
+  readonly workloads: Workload[]
+}

@@ -1,0 +1,107 @@
+import type { z } from 'zod'
+import type { Host } from '../host/host.ts'
+import type { Process } from '../sim/process.ts'
+import type { RandomStream } from '../sim/random.ts'
+import type { NetNamespace } from '../stack/namespace.ts'
+import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
+import type { MacAddress } from '../wire/mac-address.ts'
+
+/** A network of the scenario, as every host's daemon was configured with it. */
+export interface NetworkSpec<Options = unknown> {
+  readonly name: string
+  readonly options: Options
+  /** The hosts that take part, in the scenario's order: what an operator knows beforehand. */
+  readonly members: readonly NetworkMember[]
+  /** Chance of the network as a whole, such as generated MAC addresses. */
+  readonly random: RandomStream
+}
+
+export interface NetworkMember {
+  readonly host: string
+  readonly address: Ipv4Address
+}
+
+export interface ContainerSpec {
+  readonly name: string
+  readonly network: string
+  readonly namespace: NetNamespace
+  /** Name of the interface inside the container: eth0 for its first network. */
+  readonly device: string
+  /** Whether this network gives the container its default route. */
+  readonly defaultRoute: boolean
+  /** Asked for by the user; null when the scheme is to choose. */
+  readonly address: Ipv4Address | null
+  readonly mac: MacAddress | null
+}
+
+/** A container's place on a network. */
+export interface Endpoint {
+  readonly container: string
+  readonly network: string
+  readonly device: string
+  readonly namespace: NetNamespace
+  readonly address: Ipv4Address
+  readonly length: number
+  readonly mac: MacAddress
+}
+
+/** Why a container did not get on its network: what the daemon would print. */
+export class AttachError {
+  readonly message: string
+
+  constructor(message: string) {
+    this.message = message
+  }
+}
+
+/** A scheme's daemon on one host. It knows what it was configured with and what packets told it. */
+export interface Daemon {
+  /** What it printed, oldest first. */
+  readonly log: readonly string[]
+  /** Address management, devices and routes of one container; takes simulated time. */
+  attach(container: ContainerSpec): Process<Endpoint | AttachError>
+  detach(endpoint: Endpoint): Process<void>
+  /** An orderly end: removes what the real daemon removes. */
+  stop(): void
+  /** kill -9: what is in the kernel stays there. */
+  crash(): void
+}
+
+/** One way of joining containers of several hosts: a control plane over Linux primitives. */
+export interface Scheme<Options = unknown> {
+  readonly name: string
+  /** One sentence for the reference page. */
+  readonly summary: string
+  /** Its part of the scenario file, beside `scheme`. A key `subnet` is the network's address block. */
+  readonly options: z.ZodType<Options>
+  /** Whether containers take addresses of the fabric's own subnet. */
+  readonly sharesFabricSubnet?: boolean
+  /** Scheme and variant as tables name it, such as `a/b`. */
+  variant(options: Options): string
+  /** Faults that lie in the options together with the scenario. */
+  check?(options: Options, context: SchemeContext): readonly SchemeFinding[]
+  /** What a reader of the results must know of how the network was set up; null if nothing. */
+  note?(options: Options): string | null
+  /** Starts the daemon on one host. */
+  startHost(host: Host, network: NetworkSpec<Options>): Daemon
+}
+
+export interface SchemeContext {
+  readonly network: string
+  readonly mode: 'l2' | 'l3' | 'cloud'
+  readonly fabricSubnet: Ipv4Prefix
+  /** Hosts with the number of their containers on this network. */
+  readonly hosts: readonly {
+    readonly name: string
+    readonly address: Ipv4Address
+    readonly mtu: number
+    readonly containers: number
+  }[]
+}
+
+export interface SchemeFinding {
+  /** Within the options: `['subnet']`. */
+  readonly path: readonly (string | number)[]
+  readonly message: string
+  readonly remedy: string
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import type { Commands } from '../../host/commands.ts'
+import type { Host } from '../../host/host.ts'
+import type { Process } from '../../sim/process.ts'
+import type { RandomStream } from '../../sim/random.ts'
+import { formatIpv4, type Ipv4Address, lastOf } from '../../wire/ipv4-address.ts'
+import { type MacAddress, macOf } from '../../wire/mac-address.ts'
+import { macOfAddress } from '../address-mac.ts'
+import { AttachError, type ContainerSpec, type Daemon, type Endpoint, type NetworkSpec, type Scheme } from '../contract.ts'
+import { HostLocalPool } from '../host-local.ts'
+import { ipv4Address, ipv4Prefix } from '../option-types.ts'
+
+const options = z.strictObject({
+  subnet: ipv4Prefix().prefault('10.20.0.0/16').describe('The subnet that all hosts share.'),
+  parent: z.string().default('eth0').describe('The interface that the children share.'),
+  mode: z.enum(['bridge']).default('bridge').describe('How children of one host see each other.'),
+  gateway: ipv4Address()
+    .exactOptional()
+    .describe('An external router; without it there is no default route.'),
+  ranges: z
+    .union([z.enum(['per-host', 'shared']), z.record(z.string(), ipv4Prefix())])
+    .default('per-host')
+    .describe(
+      'Which addresses each host gives out. `per-host`: the subnet is split among the hosts; ' +
+        '`shared`: each begins at the first address, as engines do that are told nothing, so that ' +
+        'duplicates happen; or a block for each host by name (`--ip-range`).',
+    ),
+  macs: z
+    .enum(['address', 'random'])
+    .default('address')
+    .describe('`address`: 02:42 and the IPv4 address (engines up to 27); `random` (28 and later).'),
+})
+
+type Options = z.output<typeof options>
+
+/** The engine's macvlan driver on one host: local, without a store, addresses by the user's plan. */
+class MacvlanDriver implements Daemon {
+  readonly log: string[] = []
+  private readonly host: Host
+  private readonly options: Options
+  private readonly pool: HostLocalPool
+  private readonly random: RandomStream
+  private count = 0
+
+  constructor(host: Host, network: NetworkSpec<Options>) {
+    this.host = host
+    this.options = network.options
+    this.random = network.random
+    const { subnet, gateway } = this.options
+    const [first, last] = rangeOf(network, host.name)
+    const reserved = network.members.map((member) => member.address)
+    if (gateway !== undefined) reserved.push(gateway)
+    this.pool = new HostLocalPool(subnet, reserved, first, last)
+  }
+
+  *attach(container: ContainerSpec): Process<Endpoint | AttachError> {
+    const address = this.takeAddress(container.address)
+    if (address instanceof AttachError) return address
+    const mac = container.mac ?? this.macFor(address)
+    const { namespace, device } = container
+    const child = `mv${++this.count}`
+    const commands: Commands = this.host.commands
+    commands.link.add({
+      name: child,
+      type: 'macvlan',
+      link: this.options.parent,
+      mode: this.options.mode,
+      address: mac,
+      netns: namespace,
+      rename: device,
+    })
+    const inside = namespace.device(device)!
+    inside.up = true
+    const { length } = this.options.subnet
+    namespace.addAddress(inside, { address, length })
+    if (container.defaultRoute && this.options.gateway !== undefined) {
+      const via = this.options.gateway
+      namespace.routes.replace({ destination: { base: 0, length: 0 }, via, device: inside })
+    }
+    const { name, network } = container
+    return { container: name, network, device, namespace, address, length, mac }
+  }
+
+  /** An address that the user asks for is taken as it is: nobody checks the other hosts. */
+  private takeAddress(wanted: Ipv4Address | null): Ipv4Address | AttachError {
+    if (wanted !== null) {
+      if (this.pool.reserve(wanted)) return wanted
+      return new AttachError(`Address already in use: ${formatIpv4(wanted)}`)
+    }
+    const address = this.pool.allocate()
+    return address ?? new AttachError('no available IPv4 addresses on this network')
+  }
+
+  private macFor(address: Ipv4Address): MacAddress {
+    if (this.options.macs === 'address') return macOfAddress(address)
+    const bits = this.random.int32()
+    return macOf(0x020000 | ((bits >>> 8) & 0xffff), this.random.int32() & 0xffffff)
+  }
+
+  *detach(endpoint: Endpoint): Process<void> {
+    const device = endpoint.namespace.device(endpoint.device)
+    if (!device) return
+    device.destroy()
+    endpoint.namespace.removeDevice(device)
+    this.pool.release(endpoint.address)
+  }
+
+  stop(): void {}
+  crash(): void {}
+}
+
+/** First and last address that a host gives out; undefined for those of the subnet. */
+function rangeOf(
+  network: NetworkSpec<Options>,
+  host: string,
+): readonly [Ipv4Address | undefined, Ipv4Address | undefined] {
+  const { subnet, ranges } = network.options
+  if (ranges === 'shared') return [undefined, undefined]
+  if (ranges !== 'per-host') {
+    const block = ranges[host]
+    return block ? [block.base, lastOf(block)] : [undefined, undefined]
+  }
+  const { members } = network
+  const at = members.findIndex((member) => member.host === host)
+  const usable = 2 ** (32 - subnet.length) - 2
+  const share = Math.floor(usable / members.length)
+  const base = (subnet.base >>> 0) + 1 + at * share
+  return [base | 0, (base + share - 1) | 0]
+}
+
+export const macvlanScheme: Scheme<Options> = {
+  name: 'macvlan',
+  summary: 'Containers with MAC addresses of their own on the physical network; no store.',
+  options,
+  sharesFabricSubnet: true,
+  variant: () => 'macvlan',
+  check(given, context) {
+    const { subnet, ranges } = given
+    const share = 2 ** (32 - subnet.length) - 2
+    const each = ranges === 'per-host' ? Math.floor(share / Math.max(1, context.hosts.length)) : share
+    return context.hosts
+      .filter((host) => host.containers > each)
+      .slice(0, 1)
+      .map((host) => ({
+        path: ['subnet'],
+        message: `${host.name} has ${host.containers} containers, but its share of the subnet is ${each} addresses`,
+        remedy: `give a larger subnet than /${subnet.length}`,
+      }))
+  },
+  startHost: (host, network) => new MacvlanDriver(host, network),
+}
+

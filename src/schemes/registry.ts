@@ -1,0 +1,47 @@
+import type { z } from 'zod'
+import { bridgeScheme } from './bridge/index.ts'
+import type { Scheme, SchemeContext, SchemeFinding } from './contract.ts'
+import { flannelScheme } from './flannel/index.ts'
+import { hostScheme } from './host/index.ts'
+import { macvlanScheme } from './macvlan/index.ts'
+
+/** The schemes by name, as the scenario format and the builder ask for them. */
+export class Schemes {
+  private readonly byName: ReadonlyMap<string, Scheme>
+
+  constructor(schemes: readonly Scheme[]) {
+    this.byName = new Map(schemes.map((scheme) => [scheme.name, scheme]))
+  }
+
+  names(): readonly string[] {
+    return [...this.byName.keys()]
+  }
+
+  get(name: string): Scheme | undefined {
+    return this.byName.get(name)
+  }
+
+  options(name: string): z.ZodType | undefined {
+    return this.byName.get(name)?.options
+  }
+
+  summary(name: string): string {
+    return this.byName.get(name)?.summary ?? ''
+  }
+
+  sharesFabricSubnet(name: string): boolean {
+    return this.byName.get(name)?.sharesFabricSubnet ?? false
+  }
+
+  check(name: string, options: unknown, context: SchemeContext): readonly SchemeFinding[] {
+    return this.byName.get(name)?.check?.(options, context) ?? []
+  }
+}
+
+/** A new scheme is added here and nowhere else. */
+export const builtinSchemes = new Schemes([
+  hostScheme as Scheme,
+  bridgeScheme as Scheme,
+  macvlanScheme as Scheme,
+  flannelScheme as Scheme,
+])

@@ -1,0 +1,154 @@
+import type { Port } from '../link/port.ts'
+import { dropReasonInfo } from '../measure/drop-reason.ts'
+import type { LayerBytes, LayerCounter } from '../measure/layers.ts'
+import type { World, WorldNetwork } from '../scenario/world.ts'
+import type { Workload } from '../workload/workload.ts'
+import { VERSION } from '../sim/version.ts'
+import type { HostCounters } from './instruments.ts'
+import type {
+  DropResult,
+  LayerResult,
+  NetworkResult,
+  RunResult,
+  SwitchResult,
+  WorkloadRow,
+} from './result.ts'
+
+/** Reads everything that a run measured, at the simulator's present time. */
+export function collect(world: World, counters: HostCounters, partial: boolean): RunResult {
+  const { scenario, simulator, ledger } = world
+  const { now } = simulator
+  const hostLayers = sumLayers([...counters.received.values()])
+  const total = Object.values(hostLayers).reduce((sum, bytes) => sum + bytes, 0)
+  return {
+    format: 1,
+    version: VERSION,
+    scenario: scenario.name,
+    variant: scenario.variant,
+    why: scenario.why,
+    source: scenario.source,
+    seed: scenario.seed,
+    costs: scenario.hosts[0]?.costs ?? 'none',
+    partial,
+    duration: scenario.duration,
+    simulated: now,
+    events: simulator.events,
+    networks: [...world.networks.values()].map((network) => networkOf(world, network, counters)),
+    workloads: world.workloads.map((workload) => rowOf(workload, now)),
+    hostLayers,
+    wireEfficiency: total === 0 ? null : hostLayers.payload / total,
+    links: [...world.links.values()].map(({ model, a, b }) => ({
+      name: model.name,
+      rate: model.rate,
+      forward: portOf(a, now),
+      backward: portOf(b, now),
+    })),
+    switches: switchesOf(world),
+    drops: dropsOf(world),
+    ledger: {
+      originated: ledger.originated,
+      copied: ledger.copied,
+      fragments: ledger.fragments,
+      segments: ledger.segments,
+      delivered: ledger.delivered,
+      consumed: ledger.consumed,
+      merged: ledger.merged,
+      split: ledger.split,
+      dropped: ledger.dropped,
+      held: ledger.held(),
+      hops: ledger.hops,
+      balanced: ledger.imbalance() === 0,
+    },
+    notes: notesOf(world),
+    expectations: [],
+  }
+}
+
+function notesOf(world: World): string[] {
+  const notes = [...world.networks.values()].flatMap(({ model, scheme }) => {
+    const note = scheme.note?.(model.options) ?? null
+    return note === null ? [] : [`${model.name} (${scheme.variant(model.options)}): ${note}`]
+  })
+  return [...notes, ...world.log]
+}
+
+/** A result's own type is wider than the documented row: what is beyond it stands in the row as well. */
+function rowOf(workload: Workload, now: number): WorkloadRow {
+  const result: object = workload.result(now)
+  return result as WorkloadRow
+}
+
+function portOf(port: Port, now: number) {
+  return {
+    frames: port.txFrames,
+    bytes: port.txBytes,
+    wireBytes: port.txWireBytes,
+    utilisation: now === 0 ? 0 : (port.txWireBytes * 8e12) / (port.rate * now),
+    queuePeakBytes: port.queuePeakBytes,
+  }
+}
+
+function sumLayers(counters: readonly LayerCounter[]): LayerResult {
+  const sum: LayerBytes = {
+    payload: 0,
+    headers: 0,
+    encapsulation: 0,
+    ethernet: 0,
+    framing: 0,
+    other: 0,
+  }
+  const keys = Object.keys(sum) as (keyof LayerBytes)[]
+  for (const { bytes } of counters) for (const key of keys) sum[key] += bytes[key]
+  return sum
+}
+
+function networkOf(world: World, network: WorldNetwork, counters: HostCounters): NetworkResult {
+  const { model, scheme, daemons } = network
+  const sent = [...daemons.keys()].map((host) => counters.sent.get(host)!)
+  const sum = (pick: (counter: LayerCounter) => number) =>
+    sent.reduce((total, counter) => total + pick(counter), 0)
+  const packets = sum((counter) => counter.packets)
+  const encapsulated = sum((counter) => counter.encapsulated)
+  const endpoints = [...world.endpoints.values()]
+    .flat()
+    .filter((endpoint) => endpoint.network === model.name)
+  const device = endpoints[0]?.namespace.device(endpoints[0].device)
+  return {
+    name: model.name,
+    scheme: model.scheme,
+    variant: scheme.variant(model.options),
+    encapsulation: packets === 0 ? null : encapsulated * 2 > packets ? 'encapsulated' : 'native',
+    forwarding: packets === 0 ? null : sum((counter) => counter.routed) * 2 > packets ? 'L3' : 'L2',
+    innerMtu: device?.mtu ?? null,
+    bytesAdded:
+      encapsulated === 0 ? 0 : sum((counter) => counter.bytes.encapsulation) / encapsulated,
+    attached: endpoints.length,
+    failures: world.attachFailures
+      .filter((failure) => failure.network === model.name)
+      .map(({ container, message }) => ({ container, message })),
+    log: [...daemons].flatMap(([host, daemon]) => daemon.log.map((line) => ({ host, line }))),
+  }
+}
+
+function switchesOf(world: World): SwitchResult[] {
+  const { now } = world.simulator
+  return [...world.switches.values()].map(({ name, profile, table, floods }) => ({
+    name,
+    profile: profile.name,
+    capacity: Number.isFinite(table.capacity) ? table.capacity : null,
+    entries: table.size(now),
+    peak: table.peak,
+    learned: table.learned,
+    refused: table.refused,
+    moved: table.moved,
+    aged: table.aged,
+    floods: { ...floods },
+  }))
+}
+
+function dropsOf(world: World): DropResult[] {
+  return [...world.ledger.dropCounts()].map(({ place, reason, count }) => {
+    const { kind, kernel, meaning } = dropReasonInfo(reason)
+    return { place, reason, kernel: kernel ?? null, kind, meaning, count }
+  })
+}

@@ -1,0 +1,190 @@
+import { z } from 'zod'
+
+/**
+ * What a run measured, as `--json` writes it. Durations are picoseconds, rates bits per second, sizes
+ * bytes. No wall clock, host name or path of the machine is in it: same scenario, same bytes.
+ */
+const picoseconds = () => z.number().min(0).describe('Picoseconds.')
+const count = (what: string) => z.int().min(0).describe(what)
+const frames = () => z.int().min(0)
+
+const distribution = z
+  .strictObject({
+    count: count('Values.'),
+    min: picoseconds(),
+    mean: picoseconds(),
+    p50: picoseconds(),
+    p90: picoseconds(),
+    p99: picoseconds(),
+    p999: picoseconds(),
+    max: picoseconds(),
+  })
+  .describe('Durations; percentiles by nearest rank, within 1 per cent.')
+
+const window = z
+  .strictObject({ start: picoseconds(), end: picoseconds() })
+  .describe('The time over which rates were taken.')
+
+const workload = z
+  .looseObject({
+    name: z.string(),
+    kind: z.enum(['ping', 'udp', 'udp-rr', 'macof', 'frames']),
+    partial: z.boolean().describe('Asked before its end.'),
+    window,
+    sent: count('Packets (requests, frames) that the generator sent.'),
+    refused: count('Of these, system calls that failed.'),
+    delivered: count('Of which at least one copy arrived (a reply, for requests).').optional(),
+    lost: count('Sent and not delivered.').optional(),
+    duplicates: count('Further copies.').optional(),
+    reordered: count('Arrived after a later one.').optional(),
+    goodput: z.number().describe('Payload bits per second that arrived in the window.').optional(),
+    offered: z.number().describe('Payload bits per second that were sent.').optional(),
+    packetsPerSecond: z.number().optional(),
+    latency: distribution.nullable().optional(),
+    rtt: distribution.nullable().optional(),
+    jitter: z.number().nullable().describe('RFC 3550, picoseconds.').optional(),
+    errors: z.array(z.looseObject({})).describe('What sockets were told, by kind.'),
+  })
+  .describe('One workload; `kind` tells which of the keys it has, `pairs` breaks it down.')
+
+const layers = z
+  .strictObject({
+    payload: frames(),
+    headers: frames().describe('Innermost IP and transport headers.'),
+    encapsulation: frames().describe('What a tunnel added.'),
+    ethernet: frames(),
+    framing: frames().describe('Padding, FCS, preamble and gap.'),
+    other: frames().describe('ARP and what is no IP.'),
+  })
+  .describe('Bytes by layer.')
+
+const network = z
+  .strictObject({
+    name: z.string(),
+    scheme: z.string(),
+    variant: z.string().describe('Scheme and variant as tables name it.'),
+    encapsulation: z
+      .enum(['native', 'encapsulated'])
+      .nullable()
+      .describe('As seen on the cables of the hosts; null when no packet left a host.'),
+    forwarding: z
+      .enum(['L2', 'L3'])
+      .nullable()
+      .describe('L3 when the sending host had lowered the TTL of what left it.'),
+    innerMtu: z.int().nullable().describe('MTU of the containers’ interfaces, null without any.'),
+    bytesAdded: z.number().describe('Bytes that encapsulation added, a packet.'),
+    attached: count('Containers on the network.'),
+    failures: z.array(z.strictObject({ container: z.string(), message: z.string() })),
+    log: z
+      .array(z.strictObject({ host: z.string(), line: z.string() }))
+      .describe('What the daemons logged.'),
+  })
+  .describe('One container network.')
+
+const port = z.strictObject({
+  frames: frames(),
+  bytes: frames().describe('Without padding and FCS.'),
+  wireBytes: frames().describe('With padding, FCS, preamble and gap.'),
+  utilisation: z.number().describe('Share of the run in which the link was busy.'),
+  queuePeakBytes: frames(),
+})
+
+const link = z.strictObject({
+  name: z.string(),
+  rate: z.number(),
+  forward: port.describe('From the first end to the second.'),
+  backward: port,
+})
+
+const l2switch = z.strictObject({
+  name: z.string(),
+  profile: z.string(),
+  capacity: z.int().nullable().describe('Null: without limit.'),
+  entries: count('MAC addresses known at the end.'),
+  peak: count('Most at once.'),
+  learned: count('Entries made.'),
+  refused: count('Times that an address found no room.'),
+  moved: count('Times that an address changed its port.'),
+  aged: count('Entries that ended by age.'),
+  floods: z.strictObject({
+    broadcast: frames(),
+    multicast: frames(),
+    unknownUnicast: frames(),
+  }),
+})
+
+const drop = z.strictObject({
+  place: z.string(),
+  reason: z.string(),
+  kernel: z.string().nullable().describe('SKB_DROP_REASON_ name, where Linux has one.'),
+  kind: z
+    .enum(['loss', 'filter'])
+    .describe('filter: the normal end of a copy that nobody wanted.'),
+  meaning: z.string(),
+  count: frames(),
+})
+
+const ledger = z
+  .strictObject({
+    originated: frames(),
+    copied: frames(),
+    fragments: frames(),
+    segments: frames(),
+    delivered: frames(),
+    consumed: frames(),
+    merged: frames(),
+    split: frames(),
+    dropped: frames(),
+    held: frames(),
+    hops: frames().describe('Crossings of a link or a veth.'),
+    balanced: z.boolean(),
+  })
+  .describe('Every frame instance: what began equals what ended and what is held.')
+
+const expectation = z.strictObject({
+  text: z.string(),
+  line: z.int(),
+  measured: z.number().nullable().describe('Null when there was nothing to measure.'),
+  shown: z.string().describe('The measured value with its unit.'),
+  passed: z.boolean(),
+})
+
+export const runResultSchema = z.strictObject({
+  format: z.literal(1),
+  version: z.string().describe('Version of encap.'),
+  scenario: z.string(),
+  variant: z.string().nullable(),
+  why: z.string(),
+  source: z.string().nullable(),
+  seed: z.string(),
+  costs: z.string().describe('CPU cost profile.'),
+  partial: z.boolean().describe('Interrupted: measured up to `simulated`.'),
+  duration: picoseconds().describe('Length of the run as planned.'),
+  simulated: picoseconds().describe('Length of the run as measured.'),
+  events: frames(),
+  networks: z.array(network),
+  workloads: z.array(workload),
+  hostLayers: layers.describe('Bytes received by the hosts’ cables in the measuring window.'),
+  wireEfficiency: z
+    .number()
+    .nullable()
+    .describe('Payload by all bytes of `hostLayers`; null when nothing was received.'),
+  links: z.array(link),
+  switches: z.array(l2switch),
+  drops: z.array(drop),
+  ledger,
+  notes: z.array(z.string()).describe('What an operator would have seen in logs.'),
+  expectations: z.array(expectation),
+})
+
+export const resultsSchema = z
+  .strictObject({ runs: z.array(runResultSchema) })
+  .describe('Results of encap: one run for each file and variant.')
+
+export type RunResult = z.output<typeof runResultSchema>
+export type NetworkResult = RunResult['networks'][number]
+export type DropResult = RunResult['drops'][number]
+export type SwitchResult = RunResult['switches'][number]
+export type ExpectationResult = RunResult['expectations'][number]
+export type LayerResult = RunResult['hostLayers']
+export type WorkloadRow = RunResult['workloads'][number]

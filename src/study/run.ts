@@ -1,0 +1,88 @@
+import { Capture } from '../measure/capture.ts'
+import { addTap } from '../measure/tap.ts'
+import { buildWorld } from '../scenario/builder.ts'
+import type { Scenario } from '../scenario/model.ts'
+import type { World } from '../scenario/world.ts'
+import type { Schemes } from '../schemes/registry.ts'
+import { collect } from './collect.ts'
+import { judge } from './expectations.ts'
+import { attachCounters, type HostCounters } from './instruments.ts'
+import { Probes } from './probes.ts'
+import type { RunResult } from './result.ts'
+
+export interface RunOptions {
+  /** Whether frames at the scenario's capture points are kept. */
+  readonly capture: boolean
+}
+
+/** One run of one scenario, advanced in slices so that its caller can show progress or stop it. */
+export class Run {
+  readonly world: World
+  /** Frames at the capture points; null without captures. */
+  readonly capture: Capture | null
+  private readonly scenario: Scenario
+  private readonly counters: HostCounters
+  private readonly probes: Probes
+  private measured: RunResult | null = null
+
+  constructor(scenario: Scenario, schemes: Schemes, options: RunOptions) {
+    this.scenario = scenario
+    this.world = buildWorld(scenario, schemes)
+    this.counters = attachCounters(this.world)
+    this.probes = new Probes(this.world)
+    this.capture = options.capture ? attachCapture(this.world) : null
+  }
+
+  /** Simulated time, picoseconds. */
+  get now(): number {
+    return this.world.simulator.now
+  }
+
+  get events(): number {
+    return this.world.simulator.events
+  }
+
+  /** Runs at most `maxEvents` events. @returns whether the run has ended. */
+  advance(maxEvents: number): boolean {
+    const { simulator } = this.world
+    const { duration } = this.scenario
+    if (this.measured === null) {
+      if (!simulator.run(duration, maxEvents)) return false
+      this.measured = collect(this.world, this.counters, false)
+      this.probes.start()
+    }
+    return simulator.run(duration + this.probes.duration, maxEvents)
+  }
+
+  /** What was measured; `partial` when the run was stopped before its end. */
+  result(): RunResult {
+    const measured = this.measured ?? collect(this.world, this.counters, true)
+    const expectations = this.scenario.expectations.map((expectation) =>
+      judge(expectation, measured, this.probes),
+    )
+    return { ...measured, expectations }
+  }
+}
+
+function attachCapture(world: World): Capture {
+  const capture = new Capture()
+  for (const { node, port } of world.scenario.captures) {
+    const device = deviceAt(world, node, port)
+    if (device) addTap(device, capture.interface(`${node}/${port}`))
+  }
+  return capture
+}
+
+/** A NIC, a device in a host or container, or a port of the fabric. */
+function deviceAt(world: World, node: string, port: string) {
+  const host = world.hosts.get(node)
+  if (host) return host.root.device(port)
+  for (const { containers } of world.hosts.values()) {
+    const namespace = containers.get(node)
+    if (namespace) return namespace.device(port)
+  }
+  const router = world.routers.get(node)
+  if (router) return router.namespace.device(port)
+  const ports = world.switches.get(node)?.ports ?? world.clouds.get(node)?.ports
+  return ports?.find((each) => each.name === port)
+}

@@ -1,0 +1,39 @@
+import type { RandomStream } from '../sim/random.ts'
+import { SECOND } from '../sim/units.ts'
+
+/** Sending times of a constant rate: each computed from its number, so that nothing drifts. */
+export class Pace {
+  readonly start: number
+  private readonly rate: number
+
+  /**
+   * @param start of packet 0, picoseconds.
+   * @param rate packets per second.
+   */
+  constructor(start: number, rate: number) {
+    this.start = start
+    this.rate = rate
+  }
+
+  /** When packet `n` leaves, rounded to whole picoseconds. */
+  timeOf(n: number): number {
+    return this.start + Math.round((n * SECOND) / this.rate)
+  }
+}
+
+/** How many packets leave within `duration` picoseconds, the first at its very beginning. */
+export function packetsWithin(duration: number, rate: number): number {
+  if (duration === Infinity) return Infinity
+  const pace = new Pace(0, rate)
+  let count = Math.ceil((duration * rate) / SECOND)
+  while (count > 0 && pace.timeOf(count - 1) >= duration) count--
+  return count
+}
+
+/**
+ * By how much sender `index` starts after the first: senders in step would meet in every queue, and
+ * senders spread evenly in none.
+ */
+export function phaseOf(index: number, rate: number, random: RandomStream): number {
+  return index === 0 ? 0 : random.integer(0, Math.ceil(SECOND / rate) - 1)
+}
