@@ -17,7 +17,8 @@ const TSHARK = [
   ...['-n', '-T', 'pdml', '-d', 'udp.port==8472,vxlan', '-o', 'ip.defragment:FALSE'],
   ...['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'],
 ]
-const CHECKSUM_STATES = ['bad', 'good', 'unverified', 'zero']
+const CHECKSUM_STATES = ['bad', 'good', 'unverified', 'zero', 'unfinished']
+const PROTOCOL_UDP = 17
 
 /** What each protocol's line shows: name in the text, field of tshark, rendering. */
 const LAYERS = {
@@ -112,7 +113,30 @@ function isChatter({ layers }) {
   return layers.some(({ protocol }) => protocol === 'igmp' || protocol === 'ipv6')
 }
 
+/**
+ * A checksum that the device below is to finish holds the sum of the pseudo-header only: that tshark
+ * calls it bad says that the tap sat above the device, not that the packet was damaged.
+ */
+function isUnfinished(ip, udp) {
+  const halves = ['ip.src', 'ip.dst'].flatMap((field) => {
+    const [a, b, c, d] = ip.get(field).show.split('.').map(Number)
+    return [a * 256 + b, c * 256 + d]
+  })
+  const length = Number(udp.get('udp.length').show)
+  const sum = [...halves, PROTOCOL_UDP, length].reduce((total, half) => total + half, 0)
+  return (sum % 0xffff || 0xffff) === Number(udp.get('udp.checksum').show)
+}
+
+function markUnfinished(layers) {
+  for (const [at, { protocol, fields }] of layers.entries()) {
+    if (protocol !== 'udp' || fields.get('udp.checksum.status')?.show !== '0') continue
+    const ip = layers.slice(0, at).findLast((layer) => layer.protocol === 'ip')
+    if (isUnfinished(ip.fields, fields)) fields.set('udp.checksum.status', { show: '4' })
+  }
+}
+
 function linesOf({ epoch, length, layers }, start) {
+  markUnfinished(layers)
   const lines = [`frame t=${((epoch - start) / 1e6).toFixed(6)} len=${length}`]
   for (const { protocol, fields } of layers) {
     const shown = LAYERS[protocol]

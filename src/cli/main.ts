@@ -22,6 +22,7 @@ Examples:
     )
   addRun(encap)
   addWhy(encap)
+  addInspect(encap)
   addOthers(encap)
   return encap
 }
@@ -52,7 +53,7 @@ function addWhy(encap: Command): void {
     .argument('<file>', 'scenario file')
     .requiredOption('--from <end>', 'container or host that sends')
     .requiredOption('--to <end>', 'container, host or address')
-    .option('--at <time>', 'when the packet is sent; default: after the workloads have begun')
+    .option('--at <time>', 'when the packet is sent; default: when the first workload begins')
     .option('--protocol <name>', 'icmp or udp', 'icmp')
     .option('--port <number>', 'UDP destination port', '5001')
     .option('--size <bytes>', 'payload bytes', '56')
@@ -64,6 +65,27 @@ function addWhy(encap: Command): void {
     .action(async (file: string, options) => {
       const { whyCommand } = await import('./why.ts')
       whyCommand(file, options)
+    })
+}
+
+function addInspect(encap: Command): void {
+  encap
+    .command('inspect')
+    .description('run to an instant and show a table as its tool would print it')
+    .argument('<file>', 'scenario file')
+    .argument('<node>', 'host, container, router or switch')
+    .argument(
+      '<command...>',
+      'ip route, ip neigh, ip link, ip addr, bridge fdb, iptables-save; mac of a switch',
+    )
+    .option('--at <time>', 'simulated time; default: the end of the run')
+    .option('-j, --json', 'as `ip -j` and `bridge -j` print it', false)
+    .option('--variant <name>', 'variant of the file; default: its first')
+    .option('--seed <seed>', 'seed of all chance, instead of that of the file')
+    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect, [])
+    .action(async (file: string, node: string, words: string[], options) => {
+      const { inspectCommand } = await import('./inspect.ts')
+      inspectCommand(file, node, words, options)
     })
 }
 

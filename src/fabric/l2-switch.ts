@@ -50,6 +50,11 @@ export class L2Switch implements PortOwner {
     this.isPlain = this.learnLimiter === null && this.buffer === null
   }
 
+  /** The simulator's clock, for whoever reads the table. */
+  get now(): number {
+    return this.simulator.now
+  }
+
   addPort(options: SwitchPortOptions = {}, name = `p${this.ports.length + 1}`): Port {
     const port = new Port(this.simulator, this.ledger, this, this.ports.length, name)
     port.receiveLatency = this.profile.latency

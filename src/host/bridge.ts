@@ -1,23 +1,15 @@
 import { MacTable } from '../link/mac-table.ts'
-import { SECOND } from '../sim/units.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Frame } from '../wire/frame.ts'
 import { type MacAddress, macHi, macLo } from '../wire/mac-address.ts'
 import { BridgeFdbRow } from './bridge-fdb-row.ts'
 import { forwardFiltered } from './bridge-netfilter.ts'
+import { BRIDGE_AGEING, type BridgeOptions, bridgeDetails } from './bridge-options.ts'
 import { BridgePort } from './bridge-port.ts'
 import { HostDevice, type LinkChange } from './host-device.ts'
 import { LinkError } from './link-error.ts'
 
-export interface BridgeOptions {
-  /** Picoseconds; 300 s as BR_DEFAULT_AGEING_TIME. 0: nothing is learned, everything is flooded. */
-  readonly ageing?: number
-  /** Most learned rows; 0 is no limit, as fdb_max_learned. Newcomers are refused, none is evicted. */
-  readonly fdbMaxLearned?: number
-}
-
-const AGEING = 300 * SECOND
 /** BR_MAX_PORTS, of which number 0 is not given out. */
 const MAX_PORTS = 1024
 /** The bridge itself, as its table names it. */
@@ -47,7 +39,7 @@ export class Bridge extends HostDevice {
     this.options = options
     this.isMacSet = options.isMacSet ?? false
     const capacity = options.fdbMaxLearned || Infinity
-    this.fdb = new MacTable({ capacity, ageing: options.ageing ?? AGEING })
+    this.fdb = new MacTable({ capacity, ageing: options.ageing ?? BRIDGE_AGEING })
     this.addLocal(mac)
   }
 
@@ -70,7 +62,8 @@ export class Bridge extends HostDevice {
       return new LinkError('EBUSY', `${device.name} is in use by another device`)
     }
     const number = this.freeNumber()
-    if (number >= MAX_PORTS) return new LinkError('EXFULL', `${this.name} has ${MAX_PORTS - 1} ports`)
+    if (number >= MAX_PORTS)
+      return new LinkError('EXFULL', `${this.name} has ${MAX_PORTS - 1} ports`)
     const port = new BridgePort(this, device, number)
     this.byNumber[number] = port
     this.ports.unshift(port)
@@ -205,7 +198,12 @@ export class Bridge extends HostDevice {
     if (promiscuous) this.receive(frame)
   }
 
-  private forwardKnown(frame: Frame, input: BridgePort | null, to: BridgePort, keep: boolean): void {
+  private forwardKnown(
+    frame: Frame,
+    input: BridgePort | null,
+    to: BridgePort,
+    keep: boolean,
+  ): void {
     if (!to.admits(input)) {
       if (keep) return
       const reason = input === to ? 'same_port' : 'bridge_no_port'
@@ -296,12 +294,6 @@ export class Bridge extends HostDevice {
   }
 
   override details(): Record<string, unknown> {
-    return {
-      forward_delay: 1500,
-      ageing_time: Math.round(((this.options.ageing ?? AGEING) / SECOND) * 100),
-      stp_state: 0,
-      fdb_n_learned: this.fdb.size(this.now),
-      fdb_max_learned: this.options.fdbMaxLearned ?? 0,
-    }
+    return bridgeDetails(this.options, this.fdb.size(this.now))
   }
 }

@@ -116,10 +116,10 @@ export class Commands {
   readonly fdb = {
     replace: (command: { lladdr: MacAddress; dev: string; dst: Ipv4Address }): void => {
       const { lladdr, dev, dst } = command
-      vxlanOf(this.device(dev)).fdbReplace(lladdr, { dst }, true)
+      vxlanOf(this.device(dev)).fdb.replace({ lladdr, dst })
     },
     delete: (lladdr: MacAddress, dev: string, dst: Ipv4Address): void => {
-      vxlanOf(this.device(dev)).fdbDelete(lladdr, dst)
+      vxlanOf(this.device(dev)).fdb.remove(lladdr, dst)
     },
   }
 

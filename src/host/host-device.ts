@@ -41,7 +41,10 @@ export abstract class HostDevice extends NetDevice {
   /** `ip link set mtu`. */
   setMtu(mtu: number): LinkError | null {
     if (mtu < MIN_MTU || mtu > this.maxMtu) {
-      return new LinkError('EINVAL', `mtu ${mtu} of ${this.name} is not in ${MIN_MTU}..${this.maxMtu}`)
+      return new LinkError(
+        'EINVAL',
+        `mtu ${mtu} of ${this.name} is not in ${MIN_MTU}..${this.maxMtu}`,
+      )
     }
     this.mtu = mtu
     this.notify('mtu')

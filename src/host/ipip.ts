@@ -1,11 +1,6 @@
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
-import {
-  ETHERTYPE_IPV4,
-  Frame,
-  IPV4_HEADER_BYTES,
-  PROTOCOL_IPIP,
-} from '../wire/frame.ts'
+import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_IPIP } from '../wire/frame.ts'
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp.ts'
 import { formatIpv4, IPV4_ANY, type Ipv4Address } from '../wire/ipv4-address.ts'
 import { HostDevice } from './host-device.ts'

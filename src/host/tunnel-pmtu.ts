@@ -1,9 +1,4 @@
-import {
-  ETHERTYPE_IPV4,
-  Frame,
-  IPV4_HEADER_BYTES,
-  PROTOCOL_ICMP,
-} from '../wire/frame.ts'
+import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_FRAG_NEEDED,

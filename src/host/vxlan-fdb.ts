@@ -203,8 +203,6 @@ function remoteOf(entry: VxlanEntry): VxlanRemote {
 
 function isSame(remote: VxlanRemote, entry: VxlanEntry): boolean {
   return (
-    remote.dst === entry.dst &&
-    remote.port === (entry.port ?? 0) &&
-    remote.vni === (entry.vni ?? 0)
+    remote.dst === entry.dst && remote.port === (entry.port ?? 0) && remote.vni === (entry.vni ?? 0)
   )
 }

@@ -1,6 +1,5 @@
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Route } from '../stack/route-table.ts'
-import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, ArpPacket } from '../wire/arp.ts'
 import { flowHash, sourcePortOf } from '../wire/flow-hash.ts'
 import {
   ETHERTYPE_ARP,
@@ -12,44 +11,17 @@ import {
   VXLAN_HEADER_BYTES,
   VXLAN_OVERHEAD_BYTES,
 } from '../wire/frame.ts'
-import { formatIpv4, IPV4_ANY, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
-import { GROUP_BIT_HI, type MacAddress, macHi, macLo, macOf } from '../wire/mac-address.ts'
+import { formatIpv4, IPV4_ANY, type Ipv4Address } from '../wire/ipv4-address.ts'
+import { GROUP_BIT_HI, type MacAddress, macOf } from '../wire/mac-address.ts'
 import { VXLAN_PORT_LINUX } from '../wire/vxlan.ts'
-import { SECOND } from '../sim/units.ts'
+import { answerableRequest, proxyReply } from './arp-proxy.ts'
 import { HostDevice, type LinkChange, type LinkWatcher } from './host-device.ts'
 import { decapsulate, outerTos } from './tunnel.ts'
 import { answersTooLong, buildTooLong } from './tunnel-pmtu.ts'
 import { VxlanFdb, type VxlanRemote } from './vxlan-fdb.ts'
 import { VxlanFdbRow } from './vxlan-fdb-row.ts'
+import { VXLAN_AGEING, type VxlanOptions, vxlanDetails } from './vxlan-options.ts'
 import { VxlanSocket } from './vxlan-socket.ts'
-
-export interface VxlanOptions {
-  readonly vni: number
-  /** Outer source address; without it the route decides. */
-  readonly local?: Ipv4Address
-  /** Default remote: the entry of MAC 0. */
-  readonly remote?: Ipv4Address
-  /** 8472 as Linux has it, not IANA's 4789. */
-  readonly dstPort?: number
-  readonly lower?: HostDevice
-  readonly learning?: boolean
-  /** Answers ARP from the neighbour table, and lets no ARP through. */
-  readonly proxy?: boolean
-  readonly l2miss?: boolean
-  readonly l3miss?: boolean
-  /** 0: the kernel's default TTL. */
-  readonly ttl?: number
-  /** 0 to 255; 1 takes the inner packet's. */
-  readonly tos?: number
-  readonly df?: 'unset' | 'set' | 'inherit'
-  readonly udpChecksum?: boolean
-  /** Outer source ports, the upper end not included; without it ip_local_port_range. */
-  readonly sourcePorts?: readonly [number, number]
-  /** Picoseconds; 0: what was learned stays. */
-  readonly ageing?: number
-  /** Most learned rows of the FDB; 0 is no limit. */
-  readonly maxAddresses?: number
-}
 
 /** Told of look-ups that failed, as RTM_GETNEIGH tells a daemon. */
 export interface VxlanMissListener {
@@ -57,7 +29,6 @@ export interface VxlanMissListener {
   l3miss(device: Vxlan, address: Ipv4Address): void
 }
 
-const AGEING = 300 * SECOND
 const TOS_INHERIT = 1
 const OUTER_HEADERS = IPV4_HEADER_BYTES + UDP_HEADER_BYTES + VXLAN_HEADER_BYTES
 const STATES_CONNECTED: readonly string[] = ['PERMANENT', 'NOARP', 'REACHABLE']
@@ -95,7 +66,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     this.lowPort = low
     this.highPort = high
     this.fdb = new VxlanFdb(this, {
-      ageing: options.ageing ?? AGEING,
+      ageing: options.ageing ?? VXLAN_AGEING,
       maxAddresses: options.maxAddresses ?? 0,
     })
     if (options.remote !== undefined) this.fdb.add({ lladdr: 0, dst: options.remote })
@@ -119,8 +90,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     if (this.options.proxy && frame.etherType === ETHERTYPE_ARP) return this.reduceArp(frame)
     const { ledger, simulator } = this.namespace.kernel
     const { now } = simulator
-    const first =
-      this.fdb.lookup(frame.dstHi, frame.dstLo, now) ?? this.fdb.lookup(0, 0, now)
+    const first = this.fdb.lookup(frame.dstHi, frame.dstLo, now) ?? this.fdb.lookup(0, 0, now)
     if (first === null) {
       if (this.options.l2miss && !frame.isGroup) {
         this.missListener?.l2miss(this, macOf(frame.dstHi, frame.dstLo))
@@ -139,15 +109,8 @@ export class Vxlan extends HostDevice implements LinkWatcher {
   /** arp_reduce: a request is answered from the neighbour table or ends here, as all ARP does. */
   private reduceArp(frame: Frame): void {
     const { namespace } = this
-    const request = frame.header
-    if (
-      !(request instanceof ArpPacket) ||
-      request.operation !== ARP_REQUEST ||
-      isMulticast(request.targetIp) ||
-      request.targetIp >>> 24 === 127
-    ) {
-      return namespace.drop(frame, 'vxlan_proxy_miss', this)
-    }
+    const request = answerableRequest(frame)
+    if (request === null) return namespace.drop(frame, 'vxlan_proxy_miss', this)
     const neighbour = namespace.neighboursIfAny?.lookup(this, request.targetIp)
     if (neighbour === undefined) {
       if (this.options.l3miss) this.missListener?.l3miss(this, request.targetIp)
@@ -161,7 +124,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     if (frame.trace !== 0) namespace.charge('arp', frame, neighbour, this)
     namespace.kernel.ledger.consumed++
     namespace.kernel.ledger.originated++
-    namespace.kernel.netifRx(replyTo(request, neighbour.hi, neighbour.lo, frame.trace), this)
+    namespace.kernel.netifRx(proxyReply(request, neighbour.hi, neighbour.lo, frame.trace), this)
   }
 
   /** vxlan_xmit_one. */
@@ -195,11 +158,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     outer.tos = outerTos(tos, frame)
     outer.ipId = underlay.ipv4.nextId()
     outer.dontFragment = df === 'set' || (df === 'inherit' && isIpv4 && frame.dontFragment)
-    outer.sourcePort = sourcePortOf(
-      flowHash(frame, kernel.hashSecret),
-      this.lowPort,
-      this.highPort,
-    )
+    outer.sourcePort = sourcePortOf(flowHash(frame, kernel.hashSecret), this.lowPort, this.highPort)
     outer.destinationPort = remote.port || this.port
     outer.udpChecksum = options.udpChecksum ?? true
     outer.vni = remote.vni || options.vni
@@ -301,39 +260,6 @@ export class Vxlan extends HostDevice implements LinkWatcher {
   }
 
   override details(): Record<string, unknown> {
-    const { options } = this
-    return {
-      id: options.vni,
-      ...(options.remote === undefined ? {} : { remote: formatIpv4(options.remote) }),
-      ...(options.local === undefined ? {} : { local: formatIpv4(options.local) }),
-      ...(options.lower === undefined ? {} : { link: options.lower.name }),
-      port_range: { low: options.sourcePorts?.[0] ?? 0, high: options.sourcePorts?.[1] ?? 0 },
-      port: this.port,
-      learning: this.learning,
-      ...(options.proxy ? { proxy: true } : {}),
-      ...(options.l2miss ? { l2miss: true } : {}),
-      ...(options.l3miss ? { l3miss: true } : {}),
-      ...(options.tos ? { tos: options.tos } : {}),
-      ttl: options.ttl ?? 0,
-      ...(options.df === undefined ? {} : { df: options.df }),
-      ageing: Math.round((options.ageing ?? AGEING) / SECOND),
-      ...(options.maxAddresses ? { limit: options.maxAddresses } : {}),
-      udp_csum: options.udpChecksum ?? true,
-    }
+    return vxlanDetails(this.options)
   }
-}
-
-/** A reply that seems to come from the target itself. */
-function replyTo(request: ArpPacket, hi: number, lo: number, trace: number): Frame {
-  const { senderMac, senderIp, targetIp } = request
-  const reply = new Frame()
-  reply.dstHi = macHi(senderMac)
-  reply.dstLo = macLo(senderMac)
-  reply.srcHi = hi
-  reply.srcLo = lo
-  reply.etherType = ETHERTYPE_ARP
-  reply.l3Length = ARP_BYTES
-  reply.header = new ArpPacket(ARP_REPLY, macOf(hi, lo), targetIp, senderMac, senderIp)
-  reply.trace = trace
-  return reply
 }

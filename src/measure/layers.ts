@@ -14,6 +14,7 @@ import {
   WIRE_OVERHEAD_BYTES,
 } from '../wire/frame.ts'
 import { ICMP_HEADER_BYTES } from '../wire/icmp.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { TcpHeader } from '../wire/tcp.ts'
 import type { Tap } from './tap.ts'
 
@@ -33,10 +34,7 @@ export interface LayerBytes {
   other: number
 }
 
-/**
- * Counts bytes by layer at one port, in one direction, within a window of time. It also notes what
- * shows a scheme's class: packets in tunnels, and packets whose TTL somebody has lowered on the way.
- */
+/** Counts bytes by layer at one port, in one direction, within a window of time. */
 export class LayerCounter implements Tap {
   readonly bytes: LayerBytes = {
     payload: 0,
@@ -46,70 +44,79 @@ export class LayerCounter implements Tap {
     framing: 0,
     other: 0,
   }
-  frames = 0
-  /** IP packets that a load generator sent (not ARP, not control). */
-  packets = 0
-  encapsulated = 0
-  /** Of those packets the ones whose innermost TTL was below the sender's. */
-  routed = 0
   private readonly direction: 'in' | 'out'
   private readonly from: number
   private readonly until: number
-  private readonly initialTtl: number
 
   /** @param from begin of the window, picoseconds. @param until its end. */
-  constructor(direction: 'in' | 'out', from: number, until: number, initialTtl: number) {
+  constructor(direction: 'in' | 'out', from: number, until: number) {
     this.direction = direction
     this.from = from
     this.until = until
-    this.initialTtl = initialTtl
   }
 
   frame(time: number, frame: Frame, direction: 'in' | 'out'): void {
     if (direction !== this.direction || time < this.from || time > this.until) return
     const { bytes } = this
     const { length } = frame
-    this.frames++
-    const ethernet = length - frame.l3Length
-    bytes.ethernet += ethernet
+    bytes.ethernet += length - frame.l3Length
     bytes.framing += Math.max(0, MIN_FRAME_BYTES - length) + WIRE_OVERHEAD_BYTES
-    if (frame.etherType !== ETHERTYPE_IPV4) {
-      bytes.other += frame.l3Length
-      return
-    }
-    this.countIp(frame)
+    if (frame.etherType === ETHERTYPE_IPV4) this.countIp(frame)
+    else bytes.other += frame.l3Length
   }
 
   private countIp(frame: Frame): void {
     const { bytes } = this
     const whole = frame.fragmentOf ?? frame
+    const { inner } = whole
     const tunnel = tunnelBytes(whole)
-    if (tunnel > 0 && whole.inner !== null) {
-      this.encapsulated++
-      const inner = whole.inner
-      // Of an outer fragment only the first carries the headers; the rest is content.
-      const overhead = frame.fragmentOffset === 0 ? tunnel : IPV4_HEADER_BYTES
-      bytes.encapsulation += overhead
-      const carried = frame.l3Length - overhead
-      if (inner.etherType === ETHERTYPE_ARP) bytes.other += carried
-      else this.countInner(inner, carried, frame.fragmentOffset === 0)
-      return
-    }
-    this.countInner(frame, frame.l3Length, true)
+    if (tunnel === 0 || inner === null) return this.countInner(frame, frame.l3Length, true)
+    // Of an outer fragment only the first carries the headers; the rest is content.
+    const isFirst = frame.fragmentOffset === 0
+    const overhead = isFirst ? tunnel : IPV4_HEADER_BYTES
+    bytes.encapsulation += overhead
+    const carried = frame.l3Length - overhead
+    if (inner.etherType === ETHERTYPE_ARP) bytes.other += carried
+    else this.countInner(inner, carried, isFirst)
   }
 
   private countInner(packet: Frame, length: number, withHeaders: boolean): void {
-    const { bytes } = this
-    this.packets++
-    if (packet.ttl < this.initialTtl) this.routed++
     const headers = withHeaders ? Math.min(length, headerBytes(packet)) : 0
-    bytes.headers += headers
-    bytes.payload += length - headers
+    this.bytes.headers += headers
+    this.bytes.payload += length - headers
+  }
+}
+
+/**
+ * What a network's packets look like when they leave their hosts: in tunnels or not, and whether the
+ * sending host has routed them. Only packets between the network's own addresses count.
+ */
+export class EgressCounter implements Tap {
+  packets = 0
+  encapsulated = 0
+  encapsulationBytes = 0
+  /** Packets whose innermost TTL was below the sender's. */
+  routed = 0
+  private readonly addresses: ReadonlySet<Ipv4Address>
+  private readonly initialTtl: number
+
+  constructor(addresses: ReadonlySet<Ipv4Address>, initialTtl: number) {
+    this.addresses = addresses
+    this.initialTtl = initialTtl
   }
 
-  get wireBytes(): number {
-    const { payload, headers, encapsulation, ethernet, framing, other } = this.bytes
-    return payload + headers + encapsulation + ethernet + framing + other
+  frame(_time: number, frame: Frame, direction: 'in' | 'out'): void {
+    if (direction !== 'out' || frame.etherType !== ETHERTYPE_IPV4) return
+    const whole = frame.fragmentOf ?? frame
+    const tunnel = tunnelBytes(whole)
+    const packet = tunnel === 0 ? frame : whole.inner!
+    if (packet.etherType !== ETHERTYPE_IPV4) return
+    if (!this.addresses.has(packet.ipSrc) || !this.addresses.has(packet.ipDst)) return
+    this.packets++
+    if (packet.ttl < this.initialTtl) this.routed++
+    if (tunnel === 0) return
+    this.encapsulated++
+    this.encapsulationBytes += tunnel
   }
 }
 

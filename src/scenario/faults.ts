@@ -1,6 +1,6 @@
 /** Faults of a scenario as the checks find them, before they have a place in a text. */
 import type { IssueCode } from './issues.ts'
-import type { Path, Target } from './source.ts'
+import type { Path, Target } from './place.ts'
 
 export interface Fault {
   readonly code: IssueCode

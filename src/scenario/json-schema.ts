@@ -43,8 +43,19 @@ export function scenarioJsonSchema(registry: SchemeRegistry): JsonSchema {
   } as JsonSchema
 }
 
+/** A registry does not change, and to make its schema takes longer than to load a file. */
+const runs = new WeakMap<SchemeRegistry, JsonSchema>()
+
 /** The schema of one run, without `variants`. */
 export function runJsonSchema(registry: SchemeRegistry): JsonSchema {
+  const known = runs.get(registry)
+  if (known !== undefined) return known
+  const made = makeRunJsonSchema(registry)
+  runs.set(registry, made)
+  return made
+}
+
+function makeRunJsonSchema(registry: SchemeRegistry): JsonSchema {
   const schema = toJson(scenarioSchema(registry), registry) as JsonSchema
   const network = schema.properties!['networks']!
   // A network may leave its scheme to the variants; everything else in it is then as in a branch.

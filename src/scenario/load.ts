@@ -5,24 +5,15 @@ import type { Fault } from './faults.ts'
 import type { Issue } from './issues.ts'
 import { type JsonSchema, runJsonSchema, schemasAt } from './json-schema.ts'
 import type { Scenario } from './model.ts'
+import { formatPath, isMapping, type Path, type Place, type Target, valueAt } from './place.ts'
 import type { SchemeRegistry } from './registry.ts'
 import { Context } from './resolve/context.ts'
 import { type Expectation, resolveScenario } from './resolve/scenario.ts'
 import { type ScenarioInput, scenarioSchema, VARIANTS_MAX } from './schema.ts'
 import { applySetting, parseSetting, Setting } from './settings.ts'
-import { checkShape, valueAt } from './shape.ts'
-import {
-  BYTES_MAX,
-  formatPath,
-  isMapping,
-  type Path,
-  type Place,
-  readYaml,
-  type Target,
-  tooLarge,
-  type YamlTree,
-} from './source.ts'
+import { checkShape } from './shape.ts'
 import { mergeVariant } from './variants.ts'
+import { BYTES_MAX, readYaml, tooLarge, type YamlTree } from './yaml-tree.ts'
 
 export type LoadResult =
   /** One scenario, or one for each variant in the order of the file. */
@@ -84,7 +75,6 @@ class Loader {
   private readonly file: string
   private readonly registry: SchemeRegistry
   private readonly schema: z.ZodType<ScenarioInput>
-  private jsonSchema: JsonSchema | null = null
   private settings: readonly Setting[] = []
   private variants: readonly string[] = []
   /** Issues by place and message, with the variants in which they are. */
@@ -100,8 +90,7 @@ class Loader {
 
   /** Built only when something is wrong, or a variant changes a scheme. */
   private get json(): JsonSchema {
-    this.jsonSchema ??= runJsonSchema(this.registry)
-    return this.jsonSchema
+    return runJsonSchema(this.registry)
   }
 
   load(settings: readonly string[]): Scenario[] {
@@ -206,7 +195,8 @@ class Loader {
 
   private describe(run: Run, { path }: Expectation): { text: string; line: number } {
     const place = this.locate(run.variant, path, 'value')
-    return { text: inline(valueAt(run.raw, path)), line: place.text.lineOf(place.start) }
+    const { variant: _, ...said } = (valueAt(run.raw, path) ?? {}) as Record<string, unknown>
+    return { text: inline(said), line: place.text.lineOf(place.start) }
   }
 
   /** Later settings win over earlier ones, settings over the variant, the variant over the rest. */

@@ -1,8 +1,9 @@
 /** `--set path=value`: single values of a scenario replaced from the command line. */
 import { shown } from './faults.ts'
 import type { Issue, IssueCode } from './issues.ts'
-import { isMapping, type Path, type Place, readYaml, SourceText, type Target } from './source.ts'
+import { isMapping, type Path, type Place, SourceText, type Target } from './place.ts'
 import { withShorthand } from './variants.ts'
+import { readYaml } from './yaml-tree.ts'
 
 interface Segment {
   readonly step: string | number

@@ -1,5 +1,5 @@
 /** How a variant changes a file: mappings are merged, anything else is replaced, null removes. */
-import { isMapping, type Path } from './source.ts'
+import { isMapping, type Path } from './place.ts'
 
 /** What a variant's `networks.NAME` keeps of the file's when it names another scheme. */
 export type KeepOptions = (

@@ -26,7 +26,7 @@ export function attachToBridge(
     name: hostDevice,
     type: 'veth',
     mtu,
-    peer: { name: device, namespace, address: mac },
+    peer: { name: device, namespace, mac },
   })
   const refusal = host.link.master(hostDevice, attachment.bridge, { hairpin: attachment.hairpin })
   if (refusal) {

@@ -44,7 +44,8 @@ export class DatagramSender {
     frame.ipDst = destination
     frame.ttl = this.ttl
     frame.tos = this.tos
-    frame.ipId = ipv4.nextId()
+    // ip_select_ident: what nobody may cut needs none; `want` leaves the sender's own stack free to.
+    frame.ipId = this.pmtuDiscovery === 'do' ? 0 : ipv4.nextId()
     frame.dontFragment = fits && this.pmtuDiscovery !== 'dont'
     kernel.enter()
     if (frame.trace !== 0) namespace.charge('socket_send', frame)

@@ -28,6 +28,8 @@ export interface PacketFilter {
    *   (dropped by a rule, or a fragment that waits for the others): the filter has booked it.
    */
   run(hook: number, frame: Frame, input: NetDevice | null, output: NetDevice | null): Frame | null
+  /** The rules as `iptables-save` prints them. */
+  save(): string
 }
 
 /** Takes frames of one EtherType, as AF_PACKET does for a sniffer or a test. */

@@ -81,7 +81,8 @@ export interface RouteSpec {
 
 /** What the kernel answers to a request that it refuses: a value, for daemons meet it in life. */
 export interface NetlinkError {
-  readonly errno: 'EINVAL' | 'EEXIST' | 'ENETUNREACH' | 'ENODEV' | 'ENOSPC' | 'ESRCH' | 'EBUSY'
+  /** errno's name, as `ENETUNREACH`. */
+  readonly errno: string
   readonly message: string
 }
 

@@ -18,7 +18,7 @@ import type {
 export function collect(world: World, counters: HostCounters, partial: boolean): RunResult {
   const { scenario, simulator, ledger } = world
   const { now } = simulator
-  const hostLayers = sumLayers([...counters.received.values()])
+  const hostLayers = sumLayers(counters.received)
   const total = Object.values(hostLayers).reduce((sum, bytes) => sum + bytes, 0)
   return {
     format: 1,
@@ -104,11 +104,7 @@ function sumLayers(counters: readonly LayerCounter[]): LayerResult {
 
 function networkOf(world: World, network: WorldNetwork, counters: HostCounters): NetworkResult {
   const { model, scheme, daemons } = network
-  const sent = [...daemons.keys()].map((host) => counters.sent.get(host)!)
-  const sum = (pick: (counter: LayerCounter) => number) =>
-    sent.reduce((total, counter) => total + pick(counter), 0)
-  const packets = sum((counter) => counter.packets)
-  const encapsulated = sum((counter) => counter.encapsulated)
+  const { packets, encapsulated, encapsulationBytes, routed } = counters.egress.get(model.name)!
   const endpoints = [...world.endpoints.values()]
     .flat()
     .filter((endpoint) => endpoint.network === model.name)
@@ -118,10 +114,9 @@ function networkOf(world: World, network: WorldNetwork, counters: HostCounters):
     scheme: model.scheme,
     variant: scheme.variant(model.options),
     encapsulation: packets === 0 ? null : encapsulated * 2 > packets ? 'encapsulated' : 'native',
-    forwarding: packets === 0 ? null : sum((counter) => counter.routed) * 2 > packets ? 'L3' : 'L2',
+    forwarding: packets === 0 ? null : routed * 2 > packets ? 'L3' : 'L2',
     innerMtu: device?.mtu ?? null,
-    bytesAdded:
-      encapsulated === 0 ? 0 : sum((counter) => counter.bytes.encapsulation) / encapsulated,
+    bytesAdded: encapsulated === 0 ? 0 : encapsulationBytes / encapsulated,
     attached: endpoints.length,
     failures: world.attachFailures
       .filter((failure) => failure.network === model.name)

@@ -1,4 +1,4 @@
-import { LayerCounter } from '../measure/layers.ts'
+import { EgressCounter, LayerCounter } from '../measure/layers.ts'
 import { addTap } from '../measure/tap.ts'
 import { measuringWindow } from '../scenario/build-workload.ts'
 import type { World } from '../scenario/world.ts'
@@ -6,27 +6,37 @@ import type { World } from '../scenario/world.ts'
 /** TTL with which hosts and containers send. */
 const SENDER_TTL = 64
 
-/** Byte counters at the cables of the hosts. */
+/** Counters at the cables of the hosts. */
 export interface HostCounters {
-  readonly sent: ReadonlyMap<string, LayerCounter>
-  readonly received: ReadonlyMap<string, LayerCounter>
+  /** By host: bytes by layer that it received. */
+  readonly received: readonly LayerCounter[]
+  /** By network: what its packets looked like when they left a host. */
+  readonly egress: ReadonlyMap<string, EgressCounter>
 }
 
 /**
- * Counts at each host's cable, within the measuring window of the streams; without a stream, over the
- * whole run.
+ * Counts bytes at each host's cable, within the measuring window of the streams; without a stream,
+ * over the whole run.
  */
 export function attachCounters(world: World): HostCounters {
   const { start, end } = measuringWindow(world.scenario.workloads)
-  const sent = new Map<string, LayerCounter>()
-  const received = new Map<string, LayerCounter>()
-  for (const [name, { port }] of world.hosts) {
-    const out = new LayerCounter('out', start, end, SENDER_TTL)
-    const into = new LayerCounter('in', start, end, SENDER_TTL)
-    addTap(port, out)
-    addTap(port, into)
-    sent.set(name, out)
-    received.set(name, into)
+  const received: LayerCounter[] = []
+  for (const { port } of world.hosts.values()) {
+    const counter = new LayerCounter('in', start, end)
+    addTap(port, counter)
+    received.push(counter)
   }
-  return { sent, received }
+  return { received, egress: attachEgress(world) }
+}
+
+function attachEgress(world: World): Map<string, EgressCounter> {
+  const egress = new Map<string, EgressCounter>()
+  const endpoints = [...world.endpoints.values()].flat()
+  for (const [name, { daemons }] of world.networks) {
+    const own = endpoints.filter(({ network }) => network === name)
+    const counter = new EgressCounter(new Set(own.map(({ address }) => address)), SENDER_TTL)
+    for (const host of daemons.keys()) addTap(world.hosts.get(host)!.port, counter)
+    egress.set(name, counter)
+  }
+  return egress
 }

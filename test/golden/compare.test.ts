@@ -124,6 +124,12 @@ describe('what is the same', () => {
     )
     expect(comparePing(bad, fragments)).toContain('csum: unverified, ours bad')
     expect(comparePing(fragments, good)).toContain('csum: good, ours unverified')
+    const unfinished = parseGolden(
+      golden('ping-underlay').replaceAll('csum=good', 'csum=unfinished'),
+    )
+    expect(comparePing(ping, unfinished)).toBeNull()
+    expect(comparePing(altered('csum=good', 'csum=bad'), unfinished)).toContain('ours bad')
+    expect(comparePing(unfinished, ping)).toContain('csum: good, ours unfinished')
   })
 })
 

@@ -147,6 +147,8 @@ function compareValues(
     case 'icmp.csum':
       // A capture cut at 192 bytes cannot tell whether a checksum that is there is right; ours must be.
       if (kernel === 'unverified' && (ours === 'good' || ours === 'unverified')) return null
+      // Our taps show finished checksums where the kernel's sit above the device that finishes them.
+      if (kernel === 'unfinished' && ours === 'good') return null
       break
   }
   return kernel === ours ? null : unequal

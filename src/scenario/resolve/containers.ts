@@ -1,7 +1,6 @@
-import type { ContainerModel, HostModel, IdleContainers } from '../model.ts'
+import type { ContainerModel, FabricModel, HostModel, IdleContainers } from '../model.ts'
+import type { Path } from '../place.ts'
 import type { ContainersSection } from '../schema/containers.ts'
-import type { Path } from '../source.ts'
-import type { AddressPlan } from './addresses.ts'
 import type { Context, KnownNames } from './context.ts'
 import { OUTSIDE } from './fabric.ts'
 import { knownHosts } from './hosts.ts'
@@ -16,12 +15,12 @@ export interface Containers {
 export function resolveContainers(
   context: Context,
   hosts: readonly HostModel[],
-  plan: AddressPlan,
+  fabric: FabricModel,
 ): Containers {
   const section = context.input.containers
   if (section === undefined) return { containers: [], idle: [] }
   return Array.isArray(section)
-    ? { containers: listed(context, section, plan), idle: [] }
+    ? { containers: listed(context, section, fabric), idle: [] }
     : perHost(context, section, hosts)
 }
 
@@ -50,8 +49,8 @@ function perHost(context: Context, section: PerHost, all: readonly HostModel[]):
   return { containers, idle: section.idle === 0 ? [] : idle }
 }
 
-function listed(context: Context, section: Listed, plan: AddressPlan): ContainerModel[] {
-  const hosts = knownHosts(context, plan)
+function listed(context: Context, section: Listed, fabric: FabricModel): ContainerModel[] {
+  const hosts = knownHosts(context, fabric)
   const names = new Set<string>()
   const macs = new Map<number, string>()
   return section.map((entry, i) => {

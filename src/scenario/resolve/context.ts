@@ -1,10 +1,10 @@
 /** What the parts of the resolver share: the sound input, the raw file, and where faults go. */
 import { suggest } from '../did-you-mean.ts'
 import type { Fault } from '../faults.ts'
+import type { Path, Target } from '../place.ts'
 import type { SchemeRegistry } from '../registry.ts'
 import type { ScenarioInput } from '../schema.ts'
 import type { Shape } from '../shape.ts'
-import type { Path, Target } from '../source.ts'
 
 /** Names that there are, wrong items included; null when a wrong part leaves them in doubt. */
 export type KnownNames = ReadonlySet<string> | null

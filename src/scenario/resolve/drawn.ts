@@ -19,8 +19,7 @@ export function drawnGraph(context: Context, draw: Drawing, mode: FabricMode): G
   const cables = new Map<string, number>()
   draw.links.forEach((link, i) => {
     if (!checkEnds(context, link, i, names)) return
-    const [a, b] = [link.from, link.to].toSorted()
-    const pair = `${a}-${b}`
+    const pair = pairOf(link.from, link.to)
     const count = (cables.get(pair) ?? 0) + 1
     cables.set(pair, count)
     if (link.mtu !== undefined) checkMtu(context, [...LINKS, i, 'mtu'], link.mtu)
@@ -136,9 +135,15 @@ function checkLoops(context: Context, draw: Drawing, nodes: readonly NodeModel[]
     inner.map((link) => ({ a: link.from, b: link.to })),
   )
   for (const loop of loops) {
-    const index = draw.links.findLastIndex((l) => l.from === loop[0] && l.to === loop.at(-1))
+    const sides = new Set(loop.map((node, i) => pairOf(node, loop[(i + 1) % loop.length]!)))
+    const index = draw.links.findLastIndex(({ from, to }) => sides.has(pairOf(from, to)))
     const message = `closes a loop: ${[...loop, loop[0]].join(' - ')}`
     const remedy = 'remove the link, or let the spanning tree block one: fabric.allowLoops: true'
     context.report('topology', [...LINKS, index], message, remedy)
   }
+}
+
+/** The same for both directions. */
+function pairOf(a: string, b: string): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`
 }

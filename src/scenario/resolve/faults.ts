@@ -1,7 +1,7 @@
 import type { FabricModel, FaultAction, FaultedLink, FaultModel, LinkModel } from '../model.ts'
+import type { Path } from '../place.ts'
 import type { FaultEntry } from '../schema/faults.ts'
 import { MTU_MIN } from '../schema/names.ts'
-import type { Path } from '../source.ts'
 import type { Context, KnownNames } from './context.ts'
 
 const ACTION_KEYS =

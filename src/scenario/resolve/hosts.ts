@@ -1,7 +1,7 @@
 import type { FabricModel, HostModel } from '../model.ts'
 import type { AddressPlan } from './addresses.ts'
 import type { Context, KnownNames } from './context.ts'
-import { checkMtu, OUTSIDE } from './fabric.ts'
+import { checkMtu } from './fabric.ts'
 
 /** Every host with what is said of all and of it alone. */
 export function resolveHosts(
@@ -11,7 +11,7 @@ export function resolveHosts(
 ): HostModel[] {
   const { hosts } = context.input
   if (hosts.nic.mtu !== undefined) checkMtu(context, ['hosts', 'nic', 'mtu'], hosts.nic.mtu)
-  checkOverrides(context, plan)
+  checkOverrides(context, fabric)
   const linkMtu = new Map<string, number>()
   for (const { from, to, mtu } of fabric.links) {
     linkMtu.set(from, mtu)
@@ -40,8 +40,8 @@ export function resolveHosts(
   })
 }
 
-function checkOverrides(context: Context, plan: AddressPlan): void {
-  const known = knownHosts(context, plan)
+function checkOverrides(context: Context, fabric: FabricModel): void {
+  const known = knownHosts(context, fabric)
   for (const [name, own] of Object.entries(context.input.hosts.override)) {
     const path = ['hosts', 'override', name]
     if (own.nic?.mtu !== undefined) checkMtu(context, [...path, 'nic', 'mtu'], own.nic.mtu)
@@ -50,12 +50,11 @@ function checkOverrides(context: Context, plan: AddressPlan): void {
 }
 
 /** All hosts that the file describes. */
-export function knownHosts(context: Context, plan: AddressPlan): KnownNames {
-  const keys = ['racks', 'hostsPerRack', 'mode', 'subnet', 'rackPrefix', 'gateway']
+export function knownHosts(context: Context, fabric: FabricModel): KnownNames {
+  const keys = ['racks', 'hostsPerRack', 'gateway']
   if (keys.some((key) => context.isBroken('fabric', key))) return null
-  if (context.input.fabric.draw === undefined) return new Set(plan.hosts.map((each) => each.host))
+  const hosts = fabric.nodes.filter((node) => node.kind === 'host').map((node) => node.name)
   const drawn = context.rawList('fabric', 'draw', 'nodes')
-  const hosts = drawn.filter((node) => node['kind'] === undefined || node['kind'] === 'host')
-  const outside = context.input.fabric.gateway ? [OUTSIDE] : []
-  return new Set([...hosts.map((node) => String(node['name'])), ...outside])
+  const drawnHosts = drawn.filter((node) => node['kind'] === undefined || node['kind'] === 'host')
+  return new Set([...hosts, ...drawnHosts.map((node) => String(node['name']))])
 }

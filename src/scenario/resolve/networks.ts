@@ -126,6 +126,7 @@ function isReserved(block: Ipv4Prefix, address: number): boolean {
   return address === block.base || address === lastOf(block)
 }
 
+/** Whether one host alone is too much; what all hosts share, only the scheme knows. */
 function checkRoom(
   context: Context,
   network: NetworkModel,
@@ -133,11 +134,10 @@ function checkRoom(
 ): void {
   const block = subnetOf(network.options)
   if (block === null || context.isBroken('networks', network.name, 'subnet')) return
-  let containers = 0
-  for (const count of counts.values()) containers += count
+  const [host, most] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0])
   const room = Math.max(1, 2 ** (32 - block.length) - 2)
-  if (containers <= room) return
-  const message = `${formatPrefix(block)} holds ${room} addresses, and ${containers} containers need one`
+  if (most <= room) return
+  const message = `${formatPrefix(block)} holds ${room} addresses, and ${host} has ${most} containers`
   const remedy = 'a larger subnet, or fewer containers'
   context.report('out_of_range', ['networks', network.name, 'subnet'], message, remedy)
 }

@@ -2,12 +2,13 @@
 import type { CapturePoint, ExpectationModel, FabricModel, Scenario } from '../model.ts'
 import { checkGeneratedNames, knownContainers, resolveContainers } from './containers.ts'
 import type { Context } from './context.ts'
-import { type Expectation, resolveDuration, resolveExpectations } from './expectations.ts'
+import { resolveDuration } from './duration.ts'
+import { type Expectation, resolveExpectations } from './expectations.ts'
 import { OUTSIDE, resolveFabric } from './fabric.ts'
 import { knownNodes, resolveFaults } from './faults.ts'
 import { knownHosts, resolveHosts } from './hosts.ts'
 import { checkNetworks, resolveNetworks } from './networks.ts'
-import { type Ends, endOf, resolveWorkloads } from './workloads.ts'
+import { type Ends, resolveWorkloads } from './workloads.ts'
 
 export type { Expectation }
 
@@ -25,14 +26,14 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
   const { fabric, plan } = resolveFabric(context)
   const hosts = resolveHosts(context, fabric, plan)
   const networks = resolveNetworks(context, fabric)
-  const { containers, idle } = resolveContainers(context, hosts, plan)
+  const { containers, idle } = resolveContainers(context, hosts, fabric)
   checkGeneratedNames(context, containers, hosts)
   checkNetworks(context, fabric, hosts, networks, containers, idle)
   const ends: Ends = {
     containers,
     hosts: hosts.filter((host) => host.name !== OUTSIDE),
     containerNames: knownContainers(context, containers),
-    hostNames: knownHosts(context, plan),
+    hostNames: knownHosts(context, fabric),
   }
   const workloads = resolveWorkloads(context, ends)
   const expected = resolveExpectations(
@@ -48,7 +49,7 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     source: input.source ?? null,
     file: run.file,
     seed: input.seed,
-    duration: resolveDuration(context, workloads, endOf),
+    duration: resolveDuration(context, workloads),
     fabric,
     hosts,
     networks,

@@ -7,8 +7,8 @@ import type { BucketOptions } from '../../link/bucket-occupancy.ts'
 import { hashRange } from '../../link/mac-hash.ts'
 import type { MacTableOptions } from '../../link/mac-table.ts'
 import type { SwitchModel } from '../model.ts'
+import type { Path } from '../place.ts'
 import type { SwitchEntry } from '../schema/fabric.ts'
-import type { Path } from '../source.ts'
 import type { Context } from './context.ts'
 
 const BUCKETS_DEFAULT: BucketOptions = { hash: 'crc32', ways: 4, banks: 1 }

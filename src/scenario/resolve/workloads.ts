@@ -9,8 +9,8 @@ import type {
   UdpModel,
   WorkloadModel,
 } from '../model.ts'
+import type { Path } from '../place.ts'
 import type { WorkloadEntry } from '../schema/workload.ts'
-import type { Path } from '../source.ts'
 import type { Context, KnownNames } from './context.ts'
 import { pairsAmong } from './pairs.ts'
 

@@ -32,12 +32,12 @@ export class VxlanBackend implements Backend {
     commands.link.add({
       name: this.device,
       type: 'vxlan',
-      id: options.vni,
+      vni: options.vni,
       local: own.publicIp,
-      dev: 'eth0',
+      lower: host.nic,
       dstPort: options.port,
       learning: false,
-      address: own.vtepMac,
+      mac: own.vtepMac,
       mtu: this.mtu,
     })
     // A /32, so that no connected route and no broadcast come with it.

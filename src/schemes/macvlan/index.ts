@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { Commands } from '../../host/commands.ts'
+import { linkAdd } from '../../host/device-factory.ts'
 import type { Host } from '../../host/host.ts'
+import { LinkError } from '../../host/link-error.ts'
 import type { Process } from '../../sim/process.ts'
 import type { RandomStream } from '../../sim/random.ts'
 import { formatIpv4, type Ipv4Address, lastOf } from '../../wire/ipv4-address.ts'
@@ -40,7 +41,6 @@ class MacvlanDriver implements Daemon {
   private readonly options: Options
   private readonly pool: HostLocalPool
   private readonly random: RandomStream
-  private count = 0
 
   constructor(host: Host, network: NetworkSpec<Options>) {
     this.host = host
@@ -58,18 +58,16 @@ class MacvlanDriver implements Daemon {
     if (address instanceof AttachError) return address
     const mac = container.mac ?? this.macFor(address)
     const { namespace, device } = container
-    const child = `mv${++this.count}`
-    const commands: Commands = this.host.commands
-    commands.link.add({
-      name: child,
+    const lower = this.host.root.device(this.options.parent)
+    if (!lower) return new AttachError(`the parent interface ${this.options.parent} is not there`)
+    const inside = linkAdd(namespace, {
+      name: device,
       type: 'macvlan',
-      link: this.options.parent,
+      lower,
       mode: this.options.mode,
-      address: mac,
-      netns: namespace,
-      rename: device,
+      mac,
     })
-    const inside = namespace.device(device)!
+    if (inside instanceof LinkError) return new AttachError(inside.message)
     inside.up = true
     const { length } = this.options.subnet
     namespace.addAddress(inside, { address, length })

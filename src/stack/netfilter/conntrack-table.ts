@@ -1,5 +1,10 @@
 import { SECOND } from '../../sim/units.ts'
-import { type ConntrackEntry, STATUS_ASSURED, STATUS_CONFIRMED, type TrackedTuple } from './conntrack-entry.ts'
+import {
+  type ConntrackEntry,
+  STATUS_ASSURED,
+  STATUS_CONFIRMED,
+  type TrackedTuple,
+} from './conntrack-entry.ts'
 import type { ConntrackTuple } from './conntrack-tuple.ts'
 
 const BUCKETS_MIN = 64

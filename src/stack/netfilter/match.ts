@@ -116,9 +116,7 @@ function fitsIcmp(match: Match, frame: Frame): boolean {
   if (!(header instanceof IcmpMessage)) return false
   const fitting =
     match.first === ICMP_TYPE_ANY ||
-    (header.type === match.first &&
-      header.code >= match.firstCode &&
-      header.code <= match.lastCode)
+    (header.type === match.first && header.code >= match.firstCode && header.code <= match.lastCode)
   return fitting !== match.invert
 }
 

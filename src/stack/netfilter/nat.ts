@@ -130,9 +130,7 @@ export class Nat {
 
   /** nf_nat_packet: rewrites a packet as its flow says. @returns the packet, maybe a copy. */
   translate(frame: Frame, tracked: TrackedTuple, manip: number): Frame {
-    let bit = manip === MANIP_SOURCE ? STATUS_SOURCE_NAT : STATUS_DESTINATION_NAT
-    if (tracked.direction === DIRECTION_REPLY) bit ^= NAT_BITS
-    if ((tracked.entry.status & bit) === 0) return frame
+    if (!isRewritten(tracked, manip)) return frame
     const out = frame.writable()
     if (tracked.isRelated) translateQuoted(out, tracked.opposite, manip)
     // What the packets of this direction look like follows from what the others answer to.
@@ -146,6 +144,14 @@ export class Nat {
     }
     return out
   }
+}
+
+/** Whether packets of this direction are changed where `manip` happens. */
+export function isRewritten(tracked: TrackedTuple, manip: number): boolean {
+  let bit = manip === MANIP_SOURCE ? STATUS_SOURCE_NAT : STATUS_DESTINATION_NAT
+  // The answers to what had its source rewritten get their destination back, and the reverse.
+  if (tracked.direction === DIRECTION_REPLY) bit ^= NAT_BITS
+  return (tracked.entry.status & bit) !== 0
 }
 
 /**

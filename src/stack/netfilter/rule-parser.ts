@@ -1,4 +1,4 @@
-import { type Ipv4Prefix, parseIpv4, parsePrefix } from '../../wire/ipv4-address.ts'
+import { type Ipv4Prefix, maskOf, parseIpv4, parsePrefix } from '../../wire/ipv4-address.ts'
 import type { Chain, Table } from './chain.ts'
 import {
   canonicalOption,
@@ -15,7 +15,7 @@ import {
   protocolText,
   Rule,
 } from './rule.ts'
-import { Target, TARGET_CHAIN } from './target.ts'
+import { TARGET_CHAIN, Target } from './target.ts'
 import { IptablesError, type Words } from './words.ts'
 
 const LONG_NAMES = new Map([
@@ -51,6 +51,11 @@ export class RuleParser {
   /** The first word of a rule that was seen, or null. */
   get firstWord(): string | null {
     return this.first
+  }
+
+  /** Whether the rule does more than count. */
+  get hasTarget(): boolean {
+    return this.target !== null
   }
 
   /** Takes one option with its argument. Throws IptablesError for what is none. */
@@ -121,7 +126,9 @@ export class RuleParser {
 
   /** The last `-m` that knows the option; the one that the protocol brings along is added then. */
   private groupFor(option: string): MatchGroup | null {
-    const named = this.groups.findLast(({ module }) => matchModule(module)!.options.includes(option))
+    const named = this.groups.findLast(({ module }) =>
+      matchModule(module)!.options.includes(option),
+    )
     if (named !== undefined) return named
     if (this.protocol === null || this.invertProtocol) return null
     const module = moduleOfProtocol(this.protocol)
@@ -192,7 +199,7 @@ function parseProtocol(word: string, invert: boolean): number {
   return protocol
 }
 
-/** `10.0.0.0/8`, `10.0.0.0/255.0.0.0` or one address; null for all addresses. */
+/** `10.0.0.0/8`, `10.0.0.0/255.0.0.0` or one address. */
 function parseBlock(word: string, invert: boolean): AddressMatch {
   const [address = '', mask] = word.split('/')
   const dotted = mask?.includes('.') ? lengthOfMask(mask) : null
@@ -205,7 +212,7 @@ function lengthOfMask(text: string): number | null {
   const mask = parseIpv4(text)
   if (mask === null) return null
   const length = Math.clz32(~mask)
-  return length === 0 ? (mask === 0 ? 0 : null) : mask === -1 << (32 - length) ? length : null
+  return maskOf(length) === mask ? length : null
 }
 
 function findTargetChain(target: Target, table: Table): Chain {

@@ -1,16 +1,16 @@
 import {
+  type Frame,
   PROTOCOL_ICMP,
   PROTOCOL_IPIP,
   PROTOCOL_TCP,
   PROTOCOL_UDP,
-  type Frame,
 } from '../../wire/frame.ts'
 import { formatPrefix, type Ipv4Prefix, maskOf } from '../../wire/ipv4-address.ts'
 import type { NetDevice } from '../device.ts'
 import type { NetNamespace } from '../namespace.ts'
 import type { Chain } from './chain.ts'
-import { fits, isNamed, MATCH_COMMENT, type Match } from './match.ts'
-import { Target } from './target.ts'
+import { fits, isNamed, MATCH_COMMENT, MATCH_CONNTRACK_STATE, type Match } from './match.ts'
+import type { Target } from './target.ts'
 
 /** Names of /etc/protocols. */
 const PROTOCOL_NAMES = new Map([
@@ -96,6 +96,11 @@ export class Rule {
       .filter((match) => match.kind !== MATCH_COMMENT)
   }
 
+  /** Whether the rule asks for the state of a packet's flow. */
+  get needsConntrack(): boolean {
+    return this.matches.some((match) => match.kind === MATCH_CONNTRACK_STATE)
+  }
+
   /** Whether a packet on its way from `input` to `output` fits. */
   fits(
     frame: Frame,
@@ -123,10 +128,11 @@ export class Rule {
     const parts: string[] = []
     const add = (invert: boolean, option: string, value: string) =>
       parts.push(`${invert ? '! ' : ''}${option} ${value}`)
-    if (spec.source !== null) add(spec.source.invert, '-s', formatPrefix(spec.source.block))
-    if (spec.destination !== null) {
-      add(spec.destination.invert, '-d', formatPrefix(spec.destination.block))
+    const addBlock = (option: string, { block, invert }: AddressMatch) => {
+      if (block.length > 0 || invert) add(invert, option, formatPrefix(block))
     }
+    if (spec.source !== null) addBlock('-s', spec.source)
+    if (spec.destination !== null) addBlock('-d', spec.destination)
     if (spec.input !== null) add(spec.input.invert, '-i', deviceText(spec.input))
     if (spec.output !== null) add(spec.output.invert, '-o', deviceText(spec.output))
     if (spec.protocol !== 0) add(spec.invertProtocol, '-p', protocolText(spec.protocol))

@@ -61,6 +61,13 @@ const PLACES = new Map<string, { readonly table: string; readonly hooks: readonl
   ['DNAT', { table: 'nat', hooks: [HOOK_PREROUTING, HOOK_OUTPUT] }],
 ])
 
+/** Options of which a target must have one. */
+const REQUIRED = new Map([
+  ['MARK', ['--set-xmark', '--set-mark', '--or-mark', '--and-mark', '--xor-mark']],
+  ['SNAT', ['--to-source']],
+  ['DNAT', ['--to-destination']],
+])
+
 const WORD_MAX = 0xffffffff
 
 /** The end of a rule: `-j` or `-g` with what follows. One class for all kinds, as with matches. */
@@ -92,7 +99,9 @@ export class Target {
   /** Whether `option` is one of this target; takes its argument then. */
   takes(option: string, argument: () => string): boolean {
     if (!this.takesOption(option, argument)) return false
-    if (this.options.has(option)) throw new IptablesError(`option "${option}" given twice`, option)
+    if (this.options.has(option) || (this.kind === TARGET_MARK && this.options.size > 0)) {
+      throw new IptablesError(`${this.name}: "${option}" is one option too many`, option)
+    }
     this.options.add(option)
     return true
   }
@@ -169,12 +178,9 @@ export class Target {
   /** Throws IptablesError when an option is missing or the target has no place in the table. */
   check(table: string): void {
     const { name } = this
-    const required = { MARK: '--set-xmark', SNAT: '--to-source', DNAT: '--to-destination' }[name]
-    if (required !== undefined && this.options.size === 0) {
-      throw new IptablesError(`${name}: option "${required}" must be specified`, name)
-    }
-    if (name === 'SNAT' && !this.options.has('--to-source')) {
-      throw new IptablesError('SNAT: option "--to-source" must be specified', name)
+    const required = REQUIRED.get(name)
+    if (required?.some((option) => this.options.has(option)) === false) {
+      throw new IptablesError(`${name}: option "${required[0]}" must be specified`, name)
     }
     const place = PLACES.get(name)
     if (place !== undefined && place.table !== table) {

@@ -50,7 +50,8 @@ export class Words {
   /** The argument of `option`. Throws IptablesError when there is none. */
   argument(option: string): string {
     const word = this.next()
-    if (word === undefined) throw new IptablesError(`option "${option}" requires an argument`, option)
+    if (word === undefined)
+      throw new IptablesError(`option "${option}" requires an argument`, option)
     return word
   }
 }

@@ -11,79 +11,15 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  visit,
   type YAMLMap,
 } from 'yaml'
-import { frameOf, type Issue, type IssueCode } from './issues.ts'
+import type { Issue, IssueCode } from './issues.ts'
+import { isMapping, type Path, type Place, SourceText, type Target } from './place.ts'
 
 export const BYTES_MAX = 1_048_576
 const NODES_MAX = 200_000
 const DEPTH_MAX = 32
-
-export type Path = readonly (string | number)[]
-
-/** Whether an issue is about a key or about what stands behind it. */
-export type Target = 'key' | 'value'
-
-/** A stretch of a text, and how much of the path that was asked for leads there. */
-export interface Place {
-  readonly text: SourceText
-  readonly start: number
-  readonly end: number
-  readonly depth: number
-  /** The path goes into a list or a value of this text, so that no other text has a say. */
-  readonly owns: boolean
-}
-
-/** A text with its line ends. */
-export class SourceText {
-  readonly file: string
-  readonly lines: readonly string[]
-  private readonly lineStarts: number[]
-
-  constructor(file: string, text: string) {
-    this.file = file
-    this.lines = text.split('\n')
-    this.lineStarts = [0]
-    for (const line of this.lines) this.lineStarts.push(this.lineStarts.at(-1)! + line.length + 1)
-  }
-
-  issueAt(
-    start: number,
-    end: number,
-    fault: { code: IssueCode; message: string; remedy: string; path?: string },
-  ): Issue {
-    const { line, column } = this.positionOf(start)
-    const lineEnd = this.lineStarts[line]! - 1
-    return {
-      code: fault.code,
-      message: fault.message,
-      remedy: fault.remedy,
-      path: fault.path ?? '',
-      file: this.file,
-      line,
-      column,
-      length: Math.max(1, Math.min(end, lineEnd) - start),
-      frame: frameOf(this.lines, line),
-      variants: [],
-    }
-  }
-
-  /** Counted from 1. */
-  lineOf(offset: number): number {
-    return this.positionOf(offset).line
-  }
-
-  private positionOf(offset: number): { line: number; column: number } {
-    let low = 0
-    let high = this.lines.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if (this.lineStarts[middle]! <= offset) low = middle
-      else high = middle - 1
-    }
-    return { line: low + 1, column: offset - this.lineStarts[low]! + 1 }
-  }
-}
 
 /** What a YAML text says; `value` holds only mappings, lists, strings, numbers, booleans and null. */
 export class YamlTree {
@@ -109,6 +45,7 @@ export class YamlTree {
     let node = this.root
     let span = rangeOf(node) ?? [0, 0]
     let depth = 0
+    let isInList = false
     for (const step of path) {
       const inside = this.follow(node)
       if (isMap(inside)) {
@@ -125,10 +62,11 @@ export class YamlTree {
         if (item === undefined) break
         node = item
         span = rangeOf(node) ?? span
+        isInList = true
       } else break
       depth++
     }
-    const owns = depth < path.length && !isMap(this.follow(node))
+    const owns = depth < path.length && (isInList || !isMap(this.follow(node)))
     return { text: this.text, start: span[0], end: span[1], depth, owns }
   }
 
@@ -173,14 +111,15 @@ export function readYaml(text: string, file: string): { tree: YamlTree | null; i
   if (text.length > BYTES_MAX) return { tree: null, issues: [tooLarge(file)] }
   const source = new SourceText(file, text)
   let document: Document.Parsed
+  const issues: Issue[] = []
   try {
     document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
+    issues.push(...syntaxIssues(document, source))
   } catch (error) {
     // The parser recurses; it has no limit of its own.
     if (!(error instanceof RangeError)) throw error
     return { tree: null, issues: [source.issueAt(0, 1, TOO_DEEP)] }
   }
-  const issues = syntaxIssues(document, source)
   const isBroken = document.errors.some((error) => error.code !== 'DUPLICATE_KEY')
   if (isBroken) return { tree: null, issues }
   const reader = new Reader(source, issues)
@@ -205,7 +144,7 @@ const TOO_DEEP = {
 
 const SYNTAX_REMEDIES: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'remove one of the two, or join what they say',
-  BAD_INDENT: 'indent the line as its neighbours in the same mapping or list',
+  BAD_INDENT: 'indent the line as its neighbours, or close the bracket that is open here',
   TAB_AS_INDENT: 'indent with spaces',
   MISSING_CHAR: 'close the quote or bracket, or add the missing ":"',
   MULTIPLE_DOCS: 'one file holds one scenario: remove the "---" in the middle, or use variants',
@@ -214,10 +153,29 @@ const SYNTAX_REMEDIES: Readonly<Record<string, string>> = {
   IMPOSSIBLE: 'write the value in quotes',
 }
 
+const UNCLOSED = /^Missing closing|end with a [}\]]/
+
+/** The parser notices a missing quote or bracket where the text ends; it opened long before. */
+function openingBefore(document: Document.Parsed, offset: number): number | null {
+  let opening: number | null = null
+  visit(document, {
+    Node: (_key, node) => {
+      const range = rangeOf(node)
+      const isQuoted = isScalar(node) && String(node.type).startsWith('QUOTE_')
+      const isBracket = isCollection(node) && node.flow === true
+      if (range === null || !(isQuoted || isBracket)) return
+      if (range[0] <= offset && range[1] >= offset) opening = range[0]
+    },
+  })
+  return opening
+}
+
 function syntaxIssues(document: Document.Parsed, source: SourceText): Issue[] {
   return [...document.errors, ...document.warnings].map((error) => {
     const message = error.message.split('\n')[0]!
-    return source.issueAt(error.pos[0], error.pos[1], {
+    const opening = UNCLOSED.test(message) ? openingBefore(document, error.pos[0]) : null
+    const [start, end] = opening === null ? error.pos : [opening, opening + 1]
+    return source.issueAt(start, end, {
       code: 'syntax',
       message: `YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
       remedy:
@@ -256,10 +214,14 @@ class Reader {
 
   /** In the order of the text, because an alias means the last anchor of its name above it. */
   private bindAliases(node: unknown, anchors: Map<string, Node>, depth: number): void {
-    if (depth > DEPTH_MAX * 2) return void this.fail(node, TOO_DEEP)
+    if (depth > DEPTH_MAX * 2) {
+      this.fail(node, TOO_DEEP)
+      return
+    }
     if (isPair(node)) {
       this.bindAliases(node.key, anchors, depth + 1)
-      return this.bindAliases(node.value, anchors, depth + 1)
+      this.bindAliases(node.value, anchors, depth + 1)
+      return
     }
     if (isAlias(node)) {
       const target = anchors.get(node.source)
@@ -323,18 +285,4 @@ class Reader {
 
 function plainScalar(value: unknown): unknown {
   return typeof value === 'bigint' || typeof value === 'symbol' ? String(value) : value
-}
-
-export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** `workload[0].rate` */
-export function formatPath(path: Path): string {
-  let text = ''
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`
-    else text += text === '' ? step : `.${step}`
-  }
-  return text
 }

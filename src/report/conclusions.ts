@@ -1,0 +1,115 @@
+import type { RunResult } from '../study/result.ts'
+import { capitalise, enumerate, formatShare } from './format.ts'
+import {
+  bytesAdded,
+  goodput,
+  isKnown,
+  latencies,
+  lostFrames,
+  type Measure,
+  macEntries,
+  macRefusals,
+  offeredRate,
+  unknownFloods,
+  wireEfficiency,
+  workloadLosses,
+} from './measures.ts'
+
+/** Smaller differences are not worth a word. */
+const NOTABLE = 0.005
+/** With more groups than this only the ends are told. */
+const GROUPS_MAX = 3
+
+/** Subjects with about the same value. */
+interface Group {
+  readonly value: number
+  readonly names: readonly string[]
+}
+
+/**
+ * What follows from the numbers, in sentences: for each thing measured, who differs from whom and by
+ * how much. They say what was counted, side by side, and claim no cause.
+ * @param names of the runs.
+ */
+export function conclusions(
+  runs: readonly RunResult[],
+  names: readonly string[],
+): readonly string[] {
+  if (runs.length < 2) return []
+  const differing = (each: Measure) => groupsOf(each, names).length > 1
+  const told = (each: Measure, text: (values: string) => string) =>
+    differing(each) ? [text(valuesText(each, names))] : []
+  const sentences = [
+    ...workloadLosses(runs).flatMap((each) => lossSentence(each, names)),
+    ...goodputSentences(runs, names),
+    ...told(wireEfficiency(runs), (text) => `Payload was ${text} of the bytes on the hosts' cables.`),
+    ...latencies(runs)
+      .filter(({ name }) => name.includes('p50'))
+      .flatMap((each) => latencySentence(each, names)),
+    ...told(macEntries(runs), (text) => `The fullest switch held ${text} MAC addresses at once.`),
+    ...told(macRefusals(runs), (text) => `For want of room a switch did not learn ${text} times.`),
+    ...told(unknownFloods(runs), (text) => `Frames flooded to unknown addresses: ${text}.`),
+    ...told(lostFrames(runs), (text) => `Frames lost: ${text}.`),
+  ]
+  if (sentences.length > 0) return sentences
+  return ['In nothing that the table shows do the variants differ by more than 0.5 %.']
+}
+
+/** Groups in ascending order; a group's first value is at most 0.5 % off its last. */
+function groupsOf({ values }: Measure, names: readonly string[]): readonly Group[] {
+  const known = values.flatMap((value, i) => (value === null ? [] : [{ value, name: names[i]! }]))
+  const groups: { value: number; names: string[] }[] = []
+  for (const { value, name } of known.sort((a, b) => a.value - b.value)) {
+    const last = groups.at(-1)
+    if (last !== undefined && value - last.value <= NOTABLE * Math.abs(value)) last.names.push(name)
+    else groups.push({ value, names: [name] })
+  }
+  return groups
+}
+
+/** `2 with a and b, 4 with c`; with many groups the ends only. */
+function valuesText(each: Measure, names: readonly string[]): string {
+  const groups = groupsOf(each, names)
+  const text = ({ value, names }: Group) => `${each.format(value)} with ${enumerate(names)}`
+  if (groups.length <= GROUPS_MAX) return groups.map(text).join(', ')
+  return `from ${text(groups[0]!)} to ${text(groups.at(-1)!)}`
+}
+
+function goodputSentences(runs: readonly RunResult[], names: readonly string[]): string[] {
+  const rate = goodput(runs)
+  const groups = groupsOf(rate, names)
+  const [worst, best] = [groups[0], groups.at(-1)]
+  if (worst === undefined || best === undefined || worst === best) return []
+  const offered = groupsOf(offeredRate(runs), names)
+  const same = offered.length === 1 ? ' at the same offered rate' : ''
+  const less = formatShare((best.value - worst.value) / best.value)
+  const values = `${rate.format(worst.value)} against ${rate.format(best.value)}`
+  const who = `${enumerate(worst.names)} delivered ${less} less goodput than`
+  const sentence = `${who} ${enumerate(best.names)}${same} (${values}).`
+  const added = bytesAdded(runs)
+  const addedGroups = groupsOf(added, names)
+  if (addedGroups.length < 2) return [capitalise(sentence)]
+  return [capitalise(sentence), `Bytes that encapsulation adds to a packet: ${valuesText(added, names)}.`]
+}
+
+function lossSentence(each: Measure, names: readonly string[]): string[] {
+  const groups = groupsOf(each, names)
+  if (groups.length < 2) return []
+  const what = each.name.replace('Not delivered, ', '')
+  const text = ({ value, names }: Group) => {
+    if (value === 0) return `none with ${enumerate(names)}`
+    return `${value === 1 ? 'all' : each.format(value)} with ${enumerate(names)}`
+  }
+  const shown = groups.length <= GROUPS_MAX ? groups : [groups[0]!, groups.at(-1)!]
+  return [`Packets of ${what} that did not arrive: ${shown.map(text).join(', ')}.`]
+}
+
+function latencySentence(each: Measure, names: readonly string[]): string[] {
+  const groups = groupsOf(each, names)
+  const [least, most] = [groups[0], groups.at(-1)]
+  if (!isKnown(each) || least === undefined || most === undefined || least === most) return []
+  const more = formatShare((most.value - least.value) / least.value)
+  const values = `${each.format(most.value)} against ${each.format(least.value)}`
+  const who = `${enumerate(most.names)} took ${more} longer than ${enumerate(least.names)}`
+  return [`${each.name.replace(' p50', ', median')}: ${who} (${values}).`]
+}

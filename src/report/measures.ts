@@ -1,0 +1,233 @@
+import type { NetworkResult, RunResult, SwitchResult, WorkloadRow } from '../study/result.ts'
+import { formatCount, formatPacketRate, formatRate, formatShare, formatTime } from './format.ts'
+import type { Metric } from './table.ts'
+
+/** One thing that was measured in each of several runs; null where a run has no such thing. */
+export interface Measure {
+  readonly name: string
+  readonly values: readonly (number | null)[]
+  readonly format: (value: number) => string
+}
+
+/** Workloads whose round trips and losses stand in the table; further ones stand in the details. */
+const WORKLOADS_MAX = 3
+const REASONS_MAX = 3
+
+const measure = (
+  runs: readonly RunResult[],
+  name: string,
+  format: (value: number) => string,
+  pick: (run: RunResult) => number | null,
+): Measure => ({ name, values: runs.map(pick), format })
+
+/** Whether any run has a value. */
+export function isKnown({ values }: Measure): boolean {
+  return values.some((value) => value !== null)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+function streamsOf(run: RunResult): readonly WorkloadRow[] {
+  return run.workloads.filter(({ kind }) => kind === 'udp')
+}
+
+/** Sum over the UDP streams of a run, null without any. */
+function ofStreams(pick: (stream: WorkloadRow) => number | null) {
+  return (run: RunResult): number | null => {
+    const values = streamsOf(run).map(pick)
+    return values.length === 0 || values.includes(null) ? null : sum(values.map(Number))
+  }
+}
+
+/** The generator tells its rate in bits; a packet's bits follow from what arrived. */
+function offeredPackets({ offered, goodput, packetsPerSecond }: WorkloadRow): number | null {
+  if (offered === undefined || goodput === undefined || packetsPerSecond === undefined) return null
+  return goodput === 0 ? null : (packetsPerSecond * offered) / goodput
+}
+
+export function offeredRate(runs: readonly RunResult[]): Measure {
+  const pick = ofStreams(({ offered }) => offered ?? null)
+  return measure(runs, 'UDP offered', formatRate, pick)
+}
+
+export function goodput(runs: readonly RunResult[]): Measure {
+  return measure(runs, 'UDP goodput', formatRate, ofStreams((row) => row.goodput ?? null))
+}
+
+export function packetRates(runs: readonly RunResult[]): readonly Measure[] {
+  const arrived = ofStreams(({ packetsPerSecond }) => packetsPerSecond ?? null)
+  return [
+    measure(runs, 'UDP packets offered', formatPacketRate, ofStreams(offeredPackets)),
+    measure(runs, 'UDP packets delivered', formatPacketRate, arrived),
+  ]
+}
+
+export function wireEfficiency(runs: readonly RunResult[]): Measure {
+  return measure(runs, 'Wire efficiency', formatShare, (run) => run.wireEfficiency)
+}
+
+/** Of the packets on the hosts' cables; several networks of one run are told apart in the details. */
+export function bytesAdded(runs: readonly RunResult[]): Measure {
+  return measure(runs, 'Bytes added, a packet', formatCount, ({ networks }) => {
+    const seen = networks.filter(({ encapsulation }) => encapsulation !== null)
+    return seen.length === 0 ? null : seen.reduce((most, net) => Math.max(most, net.bytesAdded), 0)
+  })
+}
+
+type TimesOf = (row: WorkloadRow) => WorkloadRow['rtt']
+
+/** Median and 99th percentile of round trips, or of one-way latencies where nobody measured those. */
+export function latencies(runs: readonly RunResult[]): readonly Measure[] {
+  const roundTrips: TimesOf = (row) => row.rtt
+  const names = namesOf(runs, (row) => Boolean(roundTrips(row)))
+  if (names.length > 0) return latenciesOf(runs, names, 'RTT', roundTrips)
+  const oneWay: TimesOf = (row) => row.latency
+  return latenciesOf(runs, namesOf(runs, (row) => Boolean(oneWay(row))), 'One-way latency', oneWay)
+}
+
+function latenciesOf(
+  runs: readonly RunResult[],
+  names: readonly string[],
+  what: string,
+  timesOf: TimesOf,
+): readonly Measure[] {
+  return names.slice(0, WORKLOADS_MAX).flatMap((name) => {
+    const of = names.length === 1 ? '' : `, ${name}`
+    const times = (run: RunResult) => {
+      const row = workloadOf(run, name)
+      return row === undefined ? null : (timesOf(row) ?? null)
+    }
+    return [
+      measure(runs, `${what} p50${of}`, formatTime, (run) => times(run)?.p50 ?? null),
+      measure(runs, `${what} p99${of}`, formatTime, (run) => times(run)?.p99 ?? null),
+    ]
+  })
+}
+
+/** Share of the packets that did not arrive, of the workloads that lost any in some run. */
+export function workloadLosses(runs: readonly RunResult[]): readonly Measure[] {
+  return namesOf(runs, (row) => (row.lost ?? 0) > 0)
+    .slice(0, WORKLOADS_MAX)
+    .map((name) =>
+      measure(runs, `Not delivered, ${name}`, formatShare, (run) => {
+        const row = workloadOf(run, name)
+        return row?.lost === undefined || row.sent === 0 ? null : row.lost / row.sent
+      }),
+    )
+}
+
+export function lostFrames(runs: readonly RunResult[]): Measure {
+  return measure(runs, 'Frames lost', formatCount, (run) => lossesOf(run, null))
+}
+
+/** The reasons that took most frames, over all runs. */
+export function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
+  const totals = new Map<string, number>()
+  for (const { drops } of runs) {
+    for (const { kind, reason, count } of drops) {
+      if (kind === 'loss') totals.set(reason, (totals.get(reason) ?? 0) + count)
+    }
+  }
+  return [...totals]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, REASONS_MAX)
+    .map(([reason]) => measure(runs, `  ${reason}`, formatCount, (run) => lossesOf(run, reason)))
+}
+
+export function lossesOf({ drops }: RunResult, reason: string | null): number {
+  const losses = drops.filter((drop) => drop.kind === 'loss')
+  return sum(losses.map((drop) => (reason === null || drop.reason === reason ? drop.count : 0)))
+}
+
+/** Of the switch that knew most at once: tables are no larger for there being several of them. */
+export function macEntries(runs: readonly RunResult[]): Measure {
+  return measure(runs, 'MACs learned, at most', formatCount, ({ switches }) =>
+    switches.length === 0 ? null : switches.reduce((most, { peak }) => Math.max(most, peak), 0),
+  )
+}
+
+export function macRefusals(runs: readonly RunResult[]): Measure {
+  return ofSwitches(runs, 'MACs refused', ({ refused }) => refused)
+}
+
+export function unknownFloods(runs: readonly RunResult[]): Measure {
+  return ofSwitches(runs, 'Unknown unicast floods', ({ floods }) => floods.unknownUnicast)
+}
+
+function ofSwitches(
+  runs: readonly RunResult[],
+  name: string,
+  pick: (row: SwitchResult) => number,
+): Measure {
+  return measure(runs, name, formatCount, ({ switches }) =>
+    switches.length === 0 ? null : sum(switches.map(pick)),
+  )
+}
+
+/** The workloads of any run that fit, in the order in which they first appear. */
+function namesOf(
+  runs: readonly RunResult[],
+  fits: (row: WorkloadRow) => boolean,
+): readonly string[] {
+  return [...new Set(runs.flatMap((run) => run.workloads.filter(fits).map(({ name }) => name)))]
+}
+
+function workloadOf(run: RunResult, name: string): WorkloadRow | undefined {
+  return run.workloads.find((row) => row.name === name)
+}
+
+/** `encapsulated L3`, as seen on the cables. */
+export function classOf({ encapsulation, forwarding }: NetworkResult): string {
+  if (encapsulation === null) return 'nothing left a host'
+  return forwarding === null ? encapsulation : `${encapsulation} ${forwarding}`
+}
+
+/** The lines of the table that stands first in a report. */
+export function metricsOf(
+  runs: readonly RunResult[],
+  subjects: readonly string[],
+): readonly Metric[] {
+  const texts = (name: string, pick: (run: RunResult) => string): Metric => ({
+    name,
+    values: runs.map(pick),
+  })
+  const each = (run: RunResult, pick: (network: NetworkResult) => string) =>
+    [...new Set(run.networks.map(pick))].join(', ')
+  const schemes = texts('Scheme', (run) => each(run, ({ variant }) => variant))
+  const mtu = ({ innerMtu }: NetworkResult) => (innerMtu === null ? '-' : formatCount(innerMtu))
+  const isNamed = schemes.values.every((value, i) => value === subjects[i])
+  const numbers = [
+    bytesAdded(runs),
+    ...packetRates(runs),
+    goodput(runs),
+    wireEfficiency(runs),
+    ...latencies(runs),
+    ...workloadLosses(runs),
+    lostFrames(runs),
+    ...lossReasons(runs),
+    macEntries(runs),
+    ...[macRefusals(runs), unknownFloods(runs)].filter(({ values }) => values.some(Number)),
+  ]
+  return [
+    ...(isNamed ? [] : [schemes]),
+    texts('Class', (run) => each(run, classOf)),
+    texts('Inner MTU', (run) => each(run, mtu)),
+    ...numbers.filter(isKnown).map(toMetric),
+    ...expectationMetric(runs),
+  ].filter(({ values }) => values.some((value) => value !== ''))
+}
+
+function toMetric({ name, values, format }: Measure): Metric {
+  return { name, values: values.map((value) => (value === null ? '-' : format(value))) }
+}
+
+function expectationMetric(runs: readonly RunResult[]): readonly Metric[] {
+  if (runs.every(({ expectations }) => expectations.length === 0)) return []
+  const values = runs.map(({ expectations }) => {
+    const passed = expectations.filter((each) => each.passed).length
+    return expectations.length === 0 ? '-' : `${passed} of ${expectations.length}`
+  })
+  return [{ name: 'Expectations met', values }]
+}

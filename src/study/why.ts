@@ -1,0 +1,153 @@
+import { type TraceEvent, TraceRecorder } from '../measure/trace-recorder.ts'
+import { addressOf, senderOf } from '../scenario/build-workload.ts'
+import { buildWorld } from '../scenario/builder.ts'
+import type { EndpointRef, Scenario } from '../scenario/model.ts'
+import type { World } from '../scenario/world.ts'
+import type { Schemes } from '../schemes/registry.ts'
+import { SECOND } from '../sim/units.ts'
+import type { SendError } from '../stack/ipv4.ts'
+import { formatIpv4, parseIpv4 } from '../wire/ipv4-address.ts'
+
+export interface ProbeRequest {
+  /** A container or a host. */
+  readonly from: string
+  /** A container, a host or an address. */
+  readonly to: string
+  /** When it is sent, picoseconds; null: when the first workload begins. */
+  readonly at: number | null
+  readonly protocol: 'icmp' | 'udp'
+  readonly port: number
+  /** Payload bytes. */
+  readonly size: number
+  readonly dontFragment: boolean
+  readonly ttl: number
+}
+
+export interface ProbeOutcome {
+  readonly request: ProbeRequest
+  readonly scenario: string
+  readonly variant: string | null
+  readonly seed: string
+  readonly source: string
+  readonly destination: string
+  /** When it was sent, picoseconds. */
+  readonly sentAt: number
+  /** What the system call answered; null when the packet was sent. */
+  readonly sendError: SendError | null
+  /** MTU of the path as the sender knew it. */
+  readonly knownMtu: number
+  /** Whether the datagram, or the echo reply, was handed to its socket. */
+  readonly delivered: boolean
+  /** Round trip of an echo, one way of a datagram; null when it did not arrive. */
+  readonly latency: number | null
+  readonly events: readonly TraceEvent[]
+  readonly missed: number
+}
+
+export interface ProbeProblem {
+  readonly problem: string
+}
+
+/** Long enough for ARP to give up and for an error to come back. */
+const PATIENCE = 5 * SECOND
+const TRACE = 1
+const FIRST_WORKLOAD_DEFAULT = SECOND
+
+/** A second run of the same seed with one packet more, which is traced. */
+export function traceProbe(
+  scenario: Scenario,
+  schemes: Schemes,
+  request: ProbeRequest,
+): ProbeOutcome | ProbeProblem {
+  const from = endOf(scenario, request.from)
+  const to = endOf(scenario, request.to)
+  if (from === null || from.kind === 'address') return unknown(scenario, '--from', request.from)
+  if (to === null) return unknown(scenario, '--to', request.to)
+  const world = buildWorld(scenario, schemes)
+  const recorder = new TraceRecorder(world.simulator)
+  world.ledger.tracer = recorder
+  const sentAt = request.at ?? firstStart(scenario)
+  // Up to the instant before: what the scenario does at `sentAt` itself comes after the probe.
+  world.simulator.run(Math.max(0, sentAt - 1))
+  const probe = sendProbe(world, from, to, request, sentAt)
+  world.simulator.run(sentAt + PATIENCE)
+  return {
+    request,
+    scenario: scenario.name,
+    variant: scenario.variant,
+    seed: scenario.seed,
+    sentAt,
+    ...probe(),
+    events: recorder.events,
+    missed: recorder.missed,
+  }
+}
+
+function firstStart(scenario: Scenario): number {
+  const starts = scenario.workloads.map(({ at }) => at)
+  return starts.length === 0
+    ? FIRST_WORKLOAD_DEFAULT
+    : starts.reduce((a, b) => Math.min(a, b))
+}
+
+function endOf(scenario: Scenario, text: string): EndpointRef | null {
+  if (scenario.containers.some(({ name }) => name === text)) return { kind: 'container', name: text }
+  if (scenario.hosts.some(({ name }) => name === text)) return { kind: 'host', name: text }
+  const address = parseIpv4(text)
+  return address === null ? null : { kind: 'address', address }
+}
+
+function unknown(scenario: Scenario, flag: string, text: string): ProbeProblem {
+  const names = [...scenario.containers, ...scenario.hosts].map(({ name }) => name)
+  const shown = names.slice(0, 12).join(', ')
+  const rest = names.length > 12 ? `, and ${names.length - 12} more` : ''
+  return { problem: `${flag} ${text}: there is no such container or host; there are ${shown}${rest}` }
+}
+
+type Outcome = Pick<
+  ProbeOutcome,
+  'source' | 'destination' | 'sendError' | 'knownMtu' | 'delivered' | 'latency'
+>
+
+/** Sends it at `sentAt`; the function that it returns tells what became of it. */
+function sendProbe(
+  world: World,
+  from: EndpointRef,
+  to: EndpointRef,
+  request: ProbeRequest,
+  sentAt: number,
+): () => Outcome {
+  const { simulator } = world
+  const namespace = senderOf(world, from)
+  const destination = addressOf(world, to)
+  let sendError: SendError | null = null
+  let arrived: number | null = null
+  const note = () => {
+    arrived ??= simulator.now
+  }
+  const knownMtu = namespace.ipv4.pathMtu(destination)
+  const socket =
+    request.protocol === 'udp' ? namespace.sockets.openUdp()! : namespace.sockets.openEcho()
+  socket.trace = TRACE
+  socket.ttl = request.ttl
+  socket.pmtuDiscovery = request.dontFragment ? 'do' : 'want'
+  if (request.protocol === 'udp' && to.kind !== 'address') {
+    const receiver = senderOf(world, to).sockets.openUdp(request.port)
+    if (receiver) receiver.onReceive = note
+  }
+  simulator.callAt(Math.max(sentAt, simulator.now), () => {
+    sendError =
+      'identifier' in socket
+        ? socket.request(destination, 1, request.size)
+        : socket.sendTo(destination, request.port, request.size, 1)
+  })
+  if ('identifier' in socket) socket.onReply = note
+  return () => ({
+    source: formatIpv4(addressOf(world, from)),
+    destination: formatIpv4(destination),
+    sendError,
+    knownMtu,
+    delivered: arrived !== null,
+    latency: arrived === null ? null : arrived - sentAt,
+  })
+}
