@@ -16,9 +16,9 @@ export interface CabledHost {
 }
 
 /** Bits per second: a byte takes 8000 ps. */
-export const RATE = 1e9
+const RATE = 1e9
 /** Of the cable, picoseconds. */
-export const DELAY = 5 * MICROSECOND
+const DELAY = 5 * MICROSECOND
 
 /** Two hosts, 10.0.0.1 and 10.0.0.2, each a kernel of its own, on one cable of 1 Gb/s and 5 us. */
 export class CabledHosts {

@@ -16,12 +16,12 @@ function isFiltered(frame: Frame): boolean {
 }
 
 /**
- * Runs PREROUTING, where conntrack puts fragments together. What is bound for the bridge itself meets
- * the hook in the IP layer instead, once, as the kernel's sabotage hook sees to it.
+ * Runs PREROUTING, where conntrack puts fragments together, before the bridge looks where the frame
+ * goes: so that what is bound for the bridge itself is whole on the bridge's own device too.
  * @returns the frame to go on with, or null.
  */
 export function filterPrerouting(bridge: Bridge, frame: Frame, input: BridgePort): Frame | null {
-  if (!isFiltered(frame) || bridge.isLocal(frame)) return frame
+  if (!isFiltered(frame)) return frame
   return bridge.namespace.filter!.run(HOOK_PREROUTING, frame, input.device, null)
 }
 

@@ -62,7 +62,11 @@ export class BridgePort implements RxHandler, LinkWatcher {
       return null
     }
     const passed = filterPrerouting(bridge, frame, this)
-    if (passed !== null) bridge.receiveFrom(this, passed)
+    if (passed === null) return null
+    const { ipv4 } = namespace
+    ipv4.prerouted = passed
+    bridge.receiveFrom(this, passed)
+    ipv4.prerouted = null
     return null
   }
 

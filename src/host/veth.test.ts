@@ -11,7 +11,7 @@ describe('Veth', () => {
     const [, far] = bench.join(a, b, { a: '10.0.0.1/24', b: '10.0.0.2/24' })
     const seen = bench.record(far)
     expect(bench.ping(a, '10.0.0.2')).toBe(true)
-    expect(seen.slice(0, 4).map(({ direction, text }) => `${direction} ${text.slice(-40)}`)).toEqual([
+    expect(seen.slice(0, 4).map(({ direction, text }) => `${direction} ${text}`)).toEqual([
       expect.stringMatching(/^in .*who-has 10\.0\.0\.2 tell 10\.0\.0\.1/),
       expect.stringMatching(/^out .*Reply 10\.0\.0\.2 is-at/),
       expect.stringMatching(/^in .*request, id/),
@@ -58,7 +58,6 @@ describe('Veth', () => {
       [near, far, 0],
     ] as const) {
       const seen = bench.record(to)
-      const tap = bench.record(from)
       from.tap = {
         frame: (_time, frame) => {
           frame.mark = 7
@@ -66,7 +65,6 @@ describe('Veth', () => {
         },
       }
       bench.inject(from, from.mac, to.mac)
-      expect(tap).toHaveLength(0)
       expect(seen.map(({ frame }) => [frame.mark, frame.conntrack])).toEqual([[mark, null]])
     }
   })

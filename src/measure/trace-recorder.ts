@@ -30,7 +30,10 @@ interface TraceEventBase {
 
 /** Something that a traced frame met: a stage that it passed, or its drop. */
 export type TraceEvent = TraceEventBase &
-  ({ readonly stage: Stage; readonly drop: null } | { readonly stage: null; readonly drop: DropReason })
+  (
+    | { readonly stage: Stage; readonly drop: null }
+    | { readonly stage: null; readonly drop: DropReason }
+  )
 
 /** Enough for a flood through a thousand hosts. */
 const EVENTS_LIMIT = 200_000
@@ -104,7 +107,9 @@ export class TraceRecorder implements Tracer {
     const { header, trace, protocol, sequence, sentAt } = packet
     const isOwnHeader =
       header instanceof ArpPacket || (header instanceof IcmpMessage && header.isError)
-    const key = isOwnHeader ? header : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt}`
+    const key = isOwnHeader
+      ? header
+      : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt}`
     let number = this.packets.get(key)
     if (number === undefined) {
       number = this.packets.size

@@ -1,9 +1,8 @@
 import type { RunResult } from '../study/result.ts'
-import { capitalise, enumerate, formatShare } from './format.ts'
+import { enumerate, formatShare } from './format.ts'
 import {
   bytesAdded,
   goodput,
-  isKnown,
   latencies,
   lostFrames,
   type Measure,
@@ -36,20 +35,21 @@ export function conclusions(
   names: readonly string[],
 ): readonly string[] {
   if (runs.length < 2) return []
-  const differing = (each: Measure) => groupsOf(each, names).length > 1
-  const told = (each: Measure, text: (values: string) => string) =>
-    differing(each) ? [text(valuesText(each, names))] : []
+  const told = (each: Measure, what: string) =>
+    groupsOf(each, names).length > 1 ? [`${what}: ${valuesText(each, names)}.`] : []
+  const losses = workloadLosses(runs).flatMap((each) => lossSentence(each, names))
+  const goodputs = goodputSentences(runs, names)
   const sentences = [
-    ...workloadLosses(runs).flatMap((each) => lossSentence(each, names)),
-    ...goodputSentences(runs, names),
-    ...told(wireEfficiency(runs), (text) => `Payload was ${text} of the bytes on the hosts' cables.`),
-    ...latencies(runs)
-      .filter(({ name }) => name.includes('p50'))
-      .flatMap((each) => latencySentence(each, names)),
-    ...told(macEntries(runs), (text) => `The fullest switch held ${text} MAC addresses at once.`),
-    ...told(macRefusals(runs), (text) => `For want of room a switch did not learn ${text} times.`),
-    ...told(unknownFloods(runs), (text) => `Frames flooded to unknown addresses: ${text}.`),
-    ...told(lostFrames(runs), (text) => `Frames lost: ${text}.`),
+    ...goodputs,
+    ...(goodputs.length > 0
+      ? []
+      : told(wireEfficiency(runs), "Payload's share of the bytes on the hosts' cables")),
+    ...losses,
+    ...(losses.length > 0 ? [] : told(lostFrames(runs), 'Frames lost')),
+    ...latencySentence(runs, names),
+    ...told(macEntries(runs), 'MAC addresses in the fullest switch'),
+    ...told(macRefusals(runs), 'Times that a switch had no room for an address'),
+    ...told(unknownFloods(runs), 'Frames flooded for their unknown address'),
   ]
   if (sentences.length > 0) return sentences
   return ['In nothing that the table shows do the variants differ by more than 0.5 %.']
@@ -77,19 +77,19 @@ function valuesText(each: Measure, names: readonly string[]): string {
 
 function goodputSentences(runs: readonly RunResult[], names: readonly string[]): string[] {
   const rate = goodput(runs)
-  const groups = groupsOf(rate, names)
-  const [worst, best] = [groups[0], groups.at(-1)]
-  if (worst === undefined || best === undefined || worst === best) return []
-  const offered = groupsOf(offeredRate(runs), names)
-  const same = offered.length === 1 ? ' at the same offered rate' : ''
+  const [worst, best] = endsOf(rate, names)
+  if (worst === undefined || best === undefined) return []
+  if (worst.value === 0) {
+    return [`Goodput: ${valuesText(rate, names)}.`]
+  }
+  const isSameLoad = groupsOf(offeredRate(runs), names).length === 1
   const less = formatShare((best.value - worst.value) / best.value)
+  const who = `${enumerate(worst.names)} delivered ${less} less than ${enumerate(best.names)}`
   const values = `${rate.format(worst.value)} against ${rate.format(best.value)}`
-  const who = `${enumerate(worst.names)} delivered ${less} less goodput than`
-  const sentence = `${who} ${enumerate(best.names)}${same} (${values}).`
+  const sentence = `Goodput: ${who}${isSameLoad ? ' at the same offered rate' : ''} (${values}).`
   const added = bytesAdded(runs)
-  const addedGroups = groupsOf(added, names)
-  if (addedGroups.length < 2) return [capitalise(sentence)]
-  return [capitalise(sentence), `Bytes that encapsulation adds to a packet: ${valuesText(added, names)}.`]
+  if (groupsOf(added, names).length < 2) return [sentence]
+  return [sentence, `Bytes that encapsulation adds to a packet: ${valuesText(added, names)}.`]
 }
 
 function lossSentence(each: Measure, names: readonly string[]): string[] {
@@ -104,12 +104,20 @@ function lossSentence(each: Measure, names: readonly string[]): string[] {
   return [`Packets of ${what} that did not arrive: ${shown.map(text).join(', ')}.`]
 }
 
-function latencySentence(each: Measure, names: readonly string[]): string[] {
-  const groups = groupsOf(each, names)
-  const [least, most] = [groups[0], groups.at(-1)]
-  if (!isKnown(each) || least === undefined || most === undefined || least === most) return []
+/** Of the first workload only: the others stand in the table. */
+function latencySentence(runs: readonly RunResult[], names: readonly string[]): string[] {
+  const [each] = latencies(runs)
+  if (each === undefined) return []
+  const [least, most] = endsOf(each, names)
+  if (least === undefined || most === undefined) return []
   const more = formatShare((most.value - least.value) / least.value)
   const values = `${each.format(most.value)} against ${each.format(least.value)}`
   const who = `${enumerate(most.names)} took ${more} longer than ${enumerate(least.names)}`
   return [`${each.name.replace(' p50', ', median')}: ${who} (${values}).`]
+}
+
+/** Least and greatest group; nothing where there is only one. */
+function endsOf(each: Measure, names: readonly string[]): readonly Group[] {
+  const groups = groupsOf(each, names)
+  return groups.length < 2 ? [] : [groups[0]!, groups.at(-1)!]
 }

@@ -78,8 +78,3 @@ export function enumerate(parts: readonly string[]): string {
   if (parts.length < 2) return parts.join('')
   return `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
 }
-
-/** First letter in upper case, for the beginning of a sentence. */
-export function capitalise(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1)
-}

@@ -35,8 +35,7 @@ export function wrap(text: string, columns: number, first = '', indent = widthOf
     line = margin
     isEmpty = true
   }
-  for (const word of text.split(/\s+/).flatMap((word) => cut(word, columns - indent))) {
-    if (word === '') continue
+  for (const word of wordsOf(text).flatMap((word) => cut(word, columns - indent))) {
     if (!isEmpty && widthOf(line) + 1 + widthOf(word) > columns) flush()
     else if (isEmpty && widthOf(line) + widthOf(word) > columns && line !== margin) flush()
     line += isEmpty ? word : ` ${word}`
@@ -44,6 +43,21 @@ export function wrap(text: string, columns: number, first = '', indent = widthOf
   }
   if (!isEmpty || line === first) flush()
   return lines
+}
+
+const NUMBER = /^[(]?-?[\d,.]+$/
+const UNIT = /^(%|[pnum]?s|[kMGT]?b\/s|[kMG]?pps|[kMGT]?B)[),.;:]*$/
+
+/** Words of a text, a number with its unit being one. */
+function wordsOf(text: string): string[] {
+  const words: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const last = words.at(-1)
+    if (last !== undefined && UNIT.test(word) && NUMBER.test(last)) {
+      words[words.length - 1] = `${last} ${word}`
+    } else if (word !== '') words.push(word)
+  }
+  return words
 }
 
 /** Pieces of a word that is too long, cut after a sign where there is one. */

@@ -53,7 +53,12 @@ export function offeredRate(runs: readonly RunResult[]): Measure {
 }
 
 export function goodput(runs: readonly RunResult[]): Measure {
-  return measure(runs, 'UDP goodput', formatRate, ofStreams((row) => row.goodput ?? null))
+  return measure(
+    runs,
+    'UDP goodput',
+    formatRate,
+    ofStreams((row) => row.goodput ?? null),
+  )
 }
 
 export function packetRates(runs: readonly RunResult[]): readonly Measure[] {
@@ -84,7 +89,12 @@ export function latencies(runs: readonly RunResult[]): readonly Measure[] {
   const names = namesOf(runs, (row) => Boolean(roundTrips(row)))
   if (names.length > 0) return latenciesOf(runs, names, 'RTT', roundTrips)
   const oneWay: TimesOf = (row) => row.latency
-  return latenciesOf(runs, namesOf(runs, (row) => Boolean(oneWay(row))), 'One-way latency', oneWay)
+  return latenciesOf(
+    runs,
+    namesOf(runs, (row) => Boolean(oneWay(row))),
+    'One-way latency',
+    oneWay,
+  )
 }
 
 function latenciesOf(

@@ -7,12 +7,10 @@ import type { Fault } from './faults.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { formatPath, isMapping, type Path, valueAt } from './place.ts'
 import type { ScenarioInput } from './schema.ts'
-import { faultsOf } from './zod-faults.ts'
+import { FAULTS_MAX, faultsOf } from './zod-faults.ts'
 
 /** Taking out one part may make another one wrong, such as a list that becomes too short. */
 const ROUNDS_MAX = 16
-/** With more faults than that the file is something else. */
-const FAULTS_MAX = 1000
 
 export interface Shape {
   /** What is sound, with its defaults; null when nothing is. */
@@ -44,7 +42,7 @@ export function checkShape(
       .flatMap((issue) => faultsOf(issue, pruner.value, json()))
     const fresh = found.map((fault) => ({ ...fault, path: pruner.toOriginal(fault.path) }))
     faults.push(...fresh.filter((fault) => round === 0 || !pruner.isBroken(fault.path)))
-    if (issues.length > FAULTS_MAX || !pruner.remove(found)) break
+    if (found.length >= FAULTS_MAX || !pruner.remove(found)) break
   }
   return {
     input,

@@ -8,6 +8,9 @@ import { isMapping, type Path, valueAt } from './place.ts'
 
 type ZodIssue = z.core.$ZodIssue
 
+/** With more faults than that the file is something else. */
+export const FAULTS_MAX = 1000
+
 /** `raw` is what was checked; `above` is put before the path of the issue. */
 export function faultsOf(
   issue: ZodIssue,
@@ -115,7 +118,9 @@ function unionFaults(
   }
   const meant = branches.filter((branch) => !branch.some(isWrongTypeAtRoot))
   const [first] = meant.toSorted((a, b) => a.length - b.length)
-  if (first !== undefined) return first.flatMap((inner) => faultsOf(inner, raw, json, path))
+  if (first !== undefined) {
+    return first.slice(0, FAULTS_MAX).flatMap((inner) => faultsOf(inner, raw, json, path))
+  }
   if (value === undefined) return [missingKey(path, raw, json)]
   const names = branches.flatMap((branch) =>
     branch.map((inner) => ('expected' in inner ? typeName(String(inner.expected)) : null)),

@@ -139,7 +139,8 @@ export class Icmp {
     }
     if (ipSrc === 0 || isMulticast(ipSrc) || ipSrc === IPV4_BROADCAST) return false
     if (frame.protocol === PROTOCOL_ICMP) {
-      return frame.header instanceof IcmpMessage && !frame.header.isError
+      const { header } = frame.fragmentOf ?? frame
+      return header instanceof IcmpMessage && !header.isError
     }
     return true
   }

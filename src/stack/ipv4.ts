@@ -31,6 +31,8 @@ export type SendError = 'EMSGSIZE' | 'ENETUNREACH' | 'EINVAL' | 'EACCES' | 'EHOS
 
 /** IPv4 of one namespace: receive, forward, deliver, send (net/ipv4/ip_{input,forward,output}.c). */
 export class Ipv4 {
+  /** A packet that met PREROUTING on a bridge, and does not meet it again here (ip_sabotage_in). */
+  prerouted: Frame | null = null
   private readonly namespace: NetNamespace
   private readonly protocols = new Map<number, ProtocolHandler>()
   private pathMtus: Map<Ipv4Address, { mtu: number; expires: number }> | null = null
@@ -55,7 +57,7 @@ export class Ipv4 {
     if (frame.l3Length < IPV4_HEADER_BYTES || (frame.ipSrc === 0 && frame.ipDst === 0)) {
       return namespace.drop(frame, 'ip_header', device)
     }
-    if (namespace.filter !== null) {
+    if (namespace.filter !== null && frame !== this.prerouted) {
       const passed = namespace.filter.run(HOOK_PREROUTING, frame, device, null)
       if (passed === null) return
       frame = passed

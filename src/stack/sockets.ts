@@ -97,12 +97,13 @@ export class Sockets {
   /** Hands an ICMP error to the socket whose packet it quotes. */
   receiveError(frame: Frame, quoted: Frame, message: IcmpMessage, device: NetDevice): void {
     const { namespace } = this
+    const { header, sequence } = quoted.fragmentOf ?? quoted
     const error: SocketError = {
       type: message.type,
       code: message.code,
       from: frame.ipSrc,
       mtu: message.sequence,
-      sequence: quoted.header instanceof IcmpMessage ? quoted.header.sequence : quoted.sequence,
+      sequence: header instanceof IcmpMessage ? header.sequence : sequence,
     }
     const taken = this.ownerOf(quoted)
     if (taken === undefined) return namespace.drop(frame, 'icmp_ignored', device)

@@ -1,19 +1,12 @@
-import {
-  ETHERTYPE_IPV4,
-  type Frame,
-  PROTOCOL_ICMP,
-  PROTOCOL_IPIP,
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
-} from './frame.ts'
-import { ICMP_ECHO, ICMP_ECHO_REPLY, type IcmpMessage } from './icmp.ts'
+import { ETHERTYPE_IPV4, type Frame, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP } from './frame.ts'
 
 /**
  * A flow's hash, from which Linux draws a tunnel's outer source port and a multipath route its path
  * (`skb_get_hash`): over addresses, ports and protocol. Addresses and ports are sorted first, as the
  * kernel sorts them, so that both directions of a flow have one hash under one secret. A fragment,
- * the first one too, hashes on addresses and protocol only; an echo on its identifier; IPIP on the
- * packet that it carries; what is not IPv4 on its MACs.
+ * the first one too, hashes on addresses and protocol only, and so does ICMP, whatever its identifier
+ * (two pings of one address were seen to share a port); IPIP hashes on the packet that it carries;
+ * what is not IPv4 on its MACs.
  *
  * The mixing function is not the kernel's (siphash), whose secret is drawn at boot in any case.
  *
@@ -42,11 +35,6 @@ function portsOf(frame: Frame): number {
       return sourcePort <= destinationPort
         ? (sourcePort << 16) | destinationPort
         : (destinationPort << 16) | sourcePort
-    }
-    case PROTOCOL_ICMP: {
-      const message = frame.header as IcmpMessage | null
-      if (message === null) return 0
-      return message.type === ICMP_ECHO || message.type === ICMP_ECHO_REPLY ? message.identifier : 0
     }
     default:
       return 0

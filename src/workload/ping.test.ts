@@ -102,6 +102,16 @@ describe('ping', () => {
     ])
   })
 
+  it('knows its request by the fragment that an error quotes', () => {
+    const hosts = new CabledHosts()
+    const pairs = [{ from: hosts.a.namespace, destination: ipv4('10.0.0.77') }]
+    const result = run(hosts, ping(hosts, { pairs, count: 2, size: 3000 }))
+    expect(result.pairs[0]!.lines.slice(1, 3)).toEqual([
+      'From 10.0.0.1 icmp_seq=1 Destination Host Unreachable',
+      'From 10.0.0.1 icmp_seq=2 Destination Host Unreachable',
+    ])
+  })
+
   it('names the MTU when the socket refuses, and counts the attempt as transmitted', () => {
     const hosts = new CabledHosts()
     const result = run(hosts, ping(hosts, { size: 1473, dontFragment: 'do', count: 2 }))

@@ -212,6 +212,15 @@ describe('a UDP stream that meets errors', () => {
     expect(result.errors).toEqual([{ origin: 'local', errno: 'ENETUNREACH', count: 2 }])
   })
 
+  it('fails each send of a flow that found no free port', () => {
+    const hosts = new CabledHosts().fixNeighbours()
+    const { sockets } = hosts.a.namespace
+    for (let port = 32768; port < 60999; port++) sockets.openUdp(port)
+    const result = run(hosts, stream(hosts, { parallel: 2, count: 6 }))
+    expect(result).toMatchObject({ sent: 6, refused: 3, delivered: 3, lost: 3 })
+    expect(result.errors).toEqual([{ origin: 'local', errno: 'EAGAIN', count: 3 }])
+  })
+
   it('is silent about a hop that drops silently', () => {
     const hosts = new CabledHosts().fixNeighbours()
     hosts.a.nic.port.channel.add(maxPacket(1000))

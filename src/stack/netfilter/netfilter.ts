@@ -227,7 +227,7 @@ export class Netfilter implements PacketFilter {
     }
     if (entry.masqueradeDevice !== null && hook === HOOK_POSTROUTING) {
       // Its address is that of a device by which it no longer leaves (nf_nat_oif_changed).
-      if (tracked.direction === DIRECTION_ORIGINAL && entry.masqueradeDevice !== output) {
+      if (tracked.direction === DIRECTION_ORIGINAL && entry.masqueradeDevice !== wayOf(output!)) {
         this.conntrack!.table.remove(entry)
         this.namespace.drop(passed, 'netfilter', output, 'masqueraded for another device')
         return null
@@ -264,7 +264,7 @@ export class Netfilter implements PacketFilter {
         return null
       }
       range = { ...rule!.target.range, address }
-      entry.masqueradeDevice = output
+      entry.masqueradeDevice = wayOf(output!)
     } else if (verdict !== TARGET_ACCEPT) range = rule!.target.range
     this.nat!.bind(entry, manip, range)
     return passed
@@ -275,7 +275,7 @@ export class Netfilter implements PacketFilter {
    * or one of another device's; null when there is none.
    */
   private masqueradeAddress(destination: Ipv4Address, output: NetDevice): Ipv4Address | null {
-    const device = output.master ?? output
+    const device = wayOf(output)
     const nexthop = this.namespace.routes.lookup(destination)?.via ?? destination
     for (const { address, length } of device.addresses) {
       if (contains({ base: address & maskOf(length), length }, nexthop)) return address
@@ -283,6 +283,11 @@ export class Netfilter implements PacketFilter {
     if (device.addresses.length > 0) return device.addresses[0]!.address
     return this.namespace.ipv4.selectSource(device, destination)
   }
+}
+
+/** The device that rules know as the way out: the bridge of a bridged packet's port. */
+function wayOf(output: NetDevice): NetDevice {
+  return output.master ?? output
 }
 
 function isNew(tracked: TrackedTuple): boolean {

@@ -133,8 +133,12 @@ export class Rule {
     }
     if (spec.source !== null) addBlock('-s', spec.source)
     if (spec.destination !== null) addBlock('-d', spec.destination)
-    if (spec.input !== null) add(spec.input.invert, '-i', deviceText(spec.input))
-    if (spec.output !== null) add(spec.output.invert, '-o', deviceText(spec.output))
+    const addDevice = (option: string, device: DeviceMatch) => {
+      const isAny = device.isPrefix && device.name === '' && !device.invert
+      if (!isAny) add(device.invert, option, deviceText(device))
+    }
+    if (spec.input !== null) addDevice('-i', spec.input)
+    if (spec.output !== null) addDevice('-o', spec.output)
     if (spec.protocol !== 0) add(spec.invertProtocol, '-p', protocolText(spec.protocol))
     for (const { module, matches } of spec.groups) parts.push(['-m', module, ...matches].join(' '))
     return `${parts.join(' ')}${this.target}`.trim()
