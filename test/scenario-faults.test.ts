@@ -111,6 +111,12 @@ const PLANTED: readonly [string, string, RegExp, RegExp][] = [
   ['10.1.0.0/16', '192.168.4.0/24', /overlaps 192\.168\.0\.0\/16/, /of its own/],
   ['10.1.1.2', '10.2.1.2', /not in 10\.1\.0\.0\/16/, /from 10\.1\.0\.0/],
   ['10.1.1.2', '10.1.0.0', /network or broadcast/, /between/],
+  [
+    'c2, host: h1',
+    'c2, host: h1, address: 10.1.1.2',
+    /c2 and c1 have the same address/,
+    /duplicate/,
+  ],
   ['c2, host: h1', 'c1, host: h1', /two containers c1/, /otherwise/],
   ['c2, host: h1', 'h1, host: h1', /name of a host too/, /otherwise/],
   ['c2, host: h1', 'c2, host: h10', /no host "h10"/, /"h1"/],
@@ -168,6 +174,19 @@ describe('a fault in a scenario file', () => {
     const [issue, ...others] = withLine('rate: 25Gbps', 'rate: 25Gbs').issues
     expect(others).toEqual([])
     expect(issue).toMatchObject({ path: 'fabric.links.rate', line: 8, column: 18, length: 5 })
+  })
+
+  it('is an address or MAC that is there twice, unless that is meant', () => {
+    const file = (more: string) => `networks: { app: { scheme: tunnel } }
+containers:
+  - { name: c1, host: h1, address: 10.1.0.9, mac: '02:42:0a:00:01:05' }
+  - { name: c2, host: h2, address: 10.1.0.9, mac: '02:42:0a:00:01:05'${more} }
+`
+    expect(issuesOf(file('')).map((issue) => [issue.line, issue.message])).toEqual([
+      [4, 'c2 and c1 have the same address'],
+      [4, 'c2 and c1 have the same MAC address'],
+    ])
+    expect(formatIssues(issuesOf(file(', duplicate: true')))).toBe('')
   })
 
   it('does not hide others, of shape or of meaning, before or behind it', () => {

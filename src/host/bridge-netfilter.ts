@@ -51,5 +51,5 @@ function pushRefragmented(bridge: Bridge, frame: Frame, output: BridgePort): voi
   const limit = fragmentMax > 0 && fragmentMax < mtu ? fragmentMax : mtu
   if (frame.l3Length <= limit) return output.push(frame)
   if (frame.dontFragment || fragmentMax > bridge.mtu) return dropTooBig(frame, bridge)
-  bridge.namespace.ipv4.fragment(frame, bridge.mtu, output.push)
+  bridge.namespace.ipv4.fragment(frame, bridge.mtu, (fragment) => output.push(fragment))
 }

@@ -23,16 +23,17 @@ export class BridgePort implements RxHandler, LinkWatcher {
   flood = true
   /** Isolated ports do not talk to each other. */
   isolated = false
-  /** Kept, for refragmentation hands out pieces one by one. */
-  readonly push = (frame: Frame): void => {
-    if (fits(frame, this.device)) this.device.send(frame)
-    else dropTooBig(frame, this.device)
-  }
 
   constructor(bridge: Bridge, device: HostDevice, number: number) {
     this.bridge = bridge
     this.device = device
     this.number = number
+  }
+
+  /** br_dev_queue_push_xmit. */
+  push(frame: Frame): void {
+    if (fits(frame, this.device)) this.device.send(frame)
+    else dropTooBig(frame, this.device)
   }
 
   /** should_deliver. */

@@ -283,7 +283,9 @@ COMMIT
 `)
     const seen = bench.record(bench.eth(2))
     expect(bench.ping(bench.station(2), '10.0.0.1', {}, 1)).toBe('no reply')
-    expect(bench.ping(bench.station(1), '10.0.0.2', { bytes: 3000, dontFragment: false })).toBe(true)
+    expect(bench.ping(bench.station(1), '10.0.0.2', { bytes: 3000, dontFragment: false })).toBe(
+      true,
+    )
     const sizes = seen.filter(({ frame }) => frame.isFragment)
     expect(sizes.map(({ direction, frame }) => `${direction} ${frame.l3Length}`)).toEqual([
       'in 1500',

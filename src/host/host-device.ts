@@ -16,12 +16,11 @@ const MIN_MTU = 68
 
 /** A network device of a Linux host: adds what `ip link set` changes and who must hear of it. */
 export abstract class HostDevice extends NetDevice {
-  private watchers: LinkWatcher[] | null = null
+  private watchers: readonly LinkWatcher[] | null = null
   private gone = false
 
   watch(watcher: LinkWatcher): void {
-    this.watchers ??= []
-    this.watchers.push(watcher)
+    this.watchers = (this.watchers ?? []).concat(watcher)
   }
 
   unwatch(watcher: LinkWatcher): void {

@@ -39,7 +39,11 @@ describe('Nic', () => {
   it('filters unicast for others, unless the address was added or it is promiscuous', () => {
     const bench = new CabledNics()
     const { far } = bench
-    expect([far.mac, BROADCAST_MAC, OTHER].map((to) => bench.passes(to))).toEqual([true, true, false])
+    expect([far.mac, BROADCAST_MAC, OTHER].map((to) => bench.passes(to))).toEqual([
+      true,
+      true,
+      false,
+    ])
     far.addUnicast(OTHER)
     far.addUnicast(OTHER)
     far.removeUnicast(OTHER)
@@ -70,10 +74,9 @@ describe('Nic', () => {
     bench.inject(bench.near, bench.near.mac, bench.far.mac, 9014)
     bench.inject(bench.near, bench.near.mac, bench.far.mac, 9019)
     bench.run()
-    expect([...bench.ledger.dropCounts()].map(({ place, reason }) => `${place} ${reason}`)).toEqual([
-      'h1/eth0 frame_too_long',
-      'h2/eth0 frame_too_long',
-    ])
+    expect([...bench.ledger.dropCounts()].map(({ place, reason }) => `${place} ${reason}`)).toEqual(
+      ['h1/eth0 frame_too_long', 'h2/eth0 frame_too_long'],
+    )
     expect(bench.ledger.imbalance()).toBe(0)
   })
 })

@@ -3,10 +3,11 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import type { Neighbour } from '../stack/neighbour.ts'
 import type { Route } from '../stack/route-table.ts'
 import { formatIpv4, formatPrefix, lastOf, maskOf } from '../wire/ipv4-address.ts'
-import { formatMac, formatMacHalves } from '../wire/mac-address.ts'
+import { formatMac, formatMacHalves, type MacAddress } from '../wire/mac-address.ts'
 import { Bridge } from './bridge.ts'
 import { BridgeFdbRow } from './bridge-fdb-row.ts'
 import { Macvlan } from './macvlan.ts'
+import { MacvlanPort } from './macvlan-port.ts'
 import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
 import type { VxlanFdbRow } from './vxlan-fdb-row.ts'
@@ -62,19 +63,45 @@ function neighbourJson(neighbour: Neighbour): object {
   }
 }
 
+/** A unicast address besides its own that a device was asked to hear. */
+class FilterRow {
+  readonly mac: MacAddress
+  readonly device: NetDevice
+
+  constructor(mac: MacAddress, device: NetDevice) {
+    this.mac = mac
+    this.device = device
+  }
+
+  toString(): string {
+    return `${formatMac(this.mac)} dev ${this.device.name} self permanent`
+  }
+}
+
+type FdbRow = BridgeFdbRow | VxlanFdbRow | FilterRow
+
 /** `bridge [-j] fdb show`. */
 export function showFdb(namespace: NetNamespace): Shown {
   const { now } = namespace.kernel.simulator
-  const rows: (BridgeFdbRow | VxlanFdbRow)[] = []
+  const rows: FdbRow[] = []
   for (const device of namespace.devices) {
     if (device instanceof Bridge) rows.push(...device.fdbEntries(now))
     if (device instanceof Vxlan) rows.push(...device.fdbEntries(now))
+    if (device.rxHandler instanceof MacvlanPort) rows.push(...filterRows(device.rxHandler))
   }
   return { lines: rows.map((row) => `${row} `), json: rows.map(fdbJson) }
 }
 
-function fdbJson(row: BridgeFdbRow | VxlanFdbRow): object {
+/** A child's address is in the filter of the device below it; in passthru mode it is that device's own. */
+function filterRows({ lower, children }: MacvlanPort): FilterRow[] {
+  return children
+    .filter(({ mode }) => mode !== 'passthru')
+    .map(({ mac }) => new FilterRow(mac, lower))
+}
+
+function fdbJson(row: FdbRow): object {
   const head = { mac: formatMac(row.mac), ifname: row.device.name }
+  if (row instanceof FilterRow) return { ...head, flags: ['self'], state: 'permanent' }
   if (row instanceof BridgeFdbRow) {
     return { ...head, flags: [], master: row.bridge.name, state: row.state }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DeviceBench, made } from '../../test/device-bench.ts'
 import { linkAdd } from './device-factory.ts'
-import { Veth } from './veth.ts'
+import type { Veth } from './veth.ts'
 
 describe('Veth', () => {
   it('joins two kernels: ARP, echo, reply', () => {

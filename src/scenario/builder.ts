@@ -59,6 +59,8 @@ function startNetwork(world: World, model: NetworkModel, schemes: Schemes): void
   world.networks.set(model.name, { model, scheme, daemons })
 }
 
+const NO_ENDPOINTS: readonly Endpoint[] = []
+
 function membersOf(scenario: Scenario, network: string): string[] {
   const used = new Set<string>()
   for (const { host, networks } of [...scenario.containers, ...scenario.idle]) {
@@ -80,12 +82,11 @@ function attachContainers(world: World): void {
 
 function attachContainer(world: World, model: ContainerModel): void {
   const namespace = world.hosts.get(model.host)!.addContainer(model.name)
-  const endpoints: Endpoint[] = []
-  world.endpoints.set(model.name, endpoints)
+  world.endpoints.set(model.name, NO_ENDPOINTS)
   model.networks.forEach((name, i) => {
     const network = world.networks.get(name)!
     const isFirst = i === 0
-    attachTo(world, network, model.host, endpoints, {
+    attachTo(world, network, model.host, {
       name: model.name,
       network: name,
       namespace,
@@ -101,7 +102,6 @@ function attachTo(
   world: World,
   network: WorldNetwork,
   host: string,
-  endpoints: Endpoint[],
   spec: ContainerSpec,
 ): void {
   const { done } = spawn(world.simulator, network.daemons.get(host)!.attach(spec))
@@ -109,6 +109,9 @@ function attachTo(
     if (result instanceof AttachError) {
       const { message } = result
       world.attachFailures.push({ container: spec.name, network: network.model.name, message })
-    } else endpoints.push(result as Endpoint)
+      return
+    }
+    const known = world.endpoints.get(spec.name)!
+    world.endpoints.set(spec.name, known.concat(result as Endpoint))
   })
 }

@@ -310,8 +310,6 @@ export type Metric =
   /** 1 when the probe's echo came back, else 0. */
   | { readonly kind: 'reachable'; readonly from: EndpointRef; readonly to: EndpointRef }
 
-export type MetricKind = Metric['kind']
-
 export interface ExpectationModel {
   readonly metric: Metric
   readonly comparison: Comparison

@@ -45,7 +45,7 @@ export class SourceText {
       line,
       column,
       length: Math.max(1, Math.min(end, lineEnd) - start),
-      frame: frameOf(this.lines, line),
+      frame: this.lines.length === 1 && this.lines[0] === '' ? [] : frameOf(this.lines, line),
       variants: [],
     }
   }

@@ -17,6 +17,8 @@ export interface SchemeRegistry {
   summary?(scheme: string): string
   /** Whether the scheme's containers take addresses of the fabric's own subnet. */
   sharesFabricSubnet?(scheme: string): boolean
+  /** What two networks of one host must not both have: names of devices and chains. */
+  claims?(scheme: string, options: unknown): readonly string[]
   /** Faults that lie in the options together with the rest of the scenario. */
   check?(scheme: string, options: unknown, context: NetworkContext): readonly SchemeFinding[]
 }

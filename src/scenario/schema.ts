@@ -24,7 +24,7 @@ export function scenarioSchema(registry: SchemeRegistry) {
       .exactOptional()
       .describe('Where the case or its figures are from.'),
     seed: z
-      .union([z.int(), z.string().min(1).max(100)])
+      .union([z.int().min(0), z.string().min(1).max(100)])
       .default(1)
       .transform(String)
       .describe('Seed of all chance: same file, same seed, same result.'),

@@ -41,7 +41,7 @@ export interface World extends WorldFabric {
   readonly ledger: Ledger
   readonly networks: Map<string, WorldNetwork>
   /** Endpoints of each container, in the order of its networks. */
-  readonly endpoints: Map<string, Endpoint[]>
+  readonly endpoints: Map<string, readonly Endpoint[]>
   /** Containers that did not get on a network, and why. */
   readonly attachFailures: { container: string; network: string; message: string }[]
   readonly workloads: Workload[]

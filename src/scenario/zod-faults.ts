@@ -185,7 +185,7 @@ function expected(json: JsonSchema, path: Path, raw: unknown): string {
 }
 
 function wordsOf(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
+  if (schema.enum !== undefined) return `one of ${[...new Set(schema.enum.map(String))].join(', ')}`
   if (schema.const !== undefined) return String(schema.const)
   const example = exampleOf(schema)
   if (example !== undefined) return example

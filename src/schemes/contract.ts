@@ -80,6 +80,8 @@ export interface Scheme<Options = unknown> {
   variant(options: Options): string
   /** Faults that lie in the options together with the scenario. */
   check?(options: Options, context: SchemeContext): readonly SchemeFinding[]
+  /** Devices and chains that a network has for itself on each of its hosts, by name. */
+  claims?(options: Options): readonly string[]
   /** What a reader of the results must know of how the network was set up; null if nothing. */
   note?(options: Options): string | null
   /** Starts the daemon on one host. */
@@ -90,7 +92,7 @@ export interface SchemeContext {
   readonly network: string
   readonly mode: 'l2' | 'l3' | 'cloud'
   readonly fabricSubnet: Ipv4Prefix
-  /** Hosts with the number of their containers on this network. */
+  /** All hosts, with the number of their containers on this network. */
   readonly hosts: readonly {
     readonly name: string
     readonly address: Ipv4Address

@@ -11,7 +11,12 @@ export class HostLocalPool {
   private cursor: number
 
   /** @param first first address to give; @param last last address to give, both included. */
-  constructor(block: Ipv4Prefix, reserved: readonly Ipv4Address[], first?: Ipv4Address, last?: Ipv4Address) {
+  constructor(
+    block: Ipv4Prefix,
+    reserved: readonly Ipv4Address[],
+    first?: Ipv4Address,
+    last?: Ipv4Address,
+  ) {
     const base = block.base >>> 0
     const size = 2 ** (32 - block.length)
     this.first = (first ?? (base + 1) | 0) >>> 0

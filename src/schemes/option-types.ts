@@ -41,15 +41,19 @@ function scalar<T>(parse: (input: unknown) => Parsed<T>, json: Record<string, un
 }
 
 function quantity(kind: QuantityKind) {
+  return scalar((input) => parseQuantity(kind, input), quantityJson(kind))
+}
+
+function quantityJson(kind: QuantityKind): Record<string, unknown> {
   const { units, examples, bare } = QUANTITIES[kind]
   const names = [...units.keys()].join('|')
   const pattern = `^\\s*([0-9]*\\.)?[0-9]+\\s*(${names})${bare ? '?' : ''}\\s*$|^0$`
-  return scalar((input) => parseQuantity(kind, input), {
+  return {
     anyOf: [
       { type: 'string', pattern, examples: [...examples] },
       bare ? { type: 'integer', minimum: 0 } : { const: 0 },
     ],
-  })
+  }
 }
 
 /** Bits per second. */
@@ -58,6 +62,16 @@ export const rate = () => quantity('rate')
 export const duration = () => quantity('duration')
 /** Bytes. */
 export const size = () => quantity('size')
+/** Largest IP packet of a device, bytes: from RFC 791's least to the most that IPv4 can say. */
+export function mtu() {
+  const [least, most] = [68, 65_535]
+  const remedy = `${least} to ${most} bytes; Ethernet has 1500`
+  return scalar<number>((input) => {
+    const parsed = parseQuantity('size', input)
+    if (!parsed.ok || (parsed.value >= least && parsed.value <= most)) return parsed
+    return { ok: false, message: `an MTU of ${parsed.value} bytes is none of IPv4`, remedy }
+  }, quantityJson('size'))
+}
 /** Packets per second. */
 export const packetRate = () => quantity('packetRate')
 /** A fraction of one, written in per cent. */

@@ -33,6 +33,10 @@ export class Schemes {
     return this.byName.get(name)?.sharesFabricSubnet ?? false
   }
 
+  claims(name: string, options: unknown): readonly string[] {
+    return this.byName.get(name)?.claims?.(options) ?? []
+  }
+
   check(name: string, options: unknown, context: SchemeContext): readonly SchemeFinding[] {
     return this.byName.get(name)?.check?.(options, context) ?? []
   }

@@ -1,52 +1,74 @@
-/**
- * The pending events, in order of (time, sequence): a calendar of buckets for the near future and
- * a binary heap for what lies beyond it. Widths are powers of two of picoseconds, so that a bucket
- * number is exact and two events can never change places at a bucket's edge.
- *
- * An event is a row in typed arrays: time, sequence, target (an object with `fire`) and an argument.
- */
+import { EventHeap } from './event-heap.ts'
+
+/** What an event is for. */
 export interface EventTarget {
   /** Called when the clock has reached the event's time. */
   fire(argument: number): void
 }
 
-const BUCKETS = 4096
-const BUCKET_MASK = BUCKETS - 1
-const WORDS = BUCKETS / 32
 const NIL = -1
-/** How many insertions pass between two looks at whether the bucket width still suits the load. */
-const TUNE_INTERVAL = 8192
+/** Words of a row: its key, then what is handed to the target. */
+const TIME = 0
+const SEQUENCE = 1
+const ARGUMENT = 2
+const ROW_SHIFT = 2
+
+/** Near events that a sorted ring holds before the calendar takes over. */
+const RING = 32
+const RING_MASK = RING - 1
+/** Near events, at a look, with which the ring takes over again. */
+const RING_AGAIN = 8
+
+const MIN_BUCKETS = 4096
+const MAX_BUCKETS = 2 ** 20
 const MIN_WIDTH_BITS = 8
 const MAX_WIDTH_BITS = 40
+/** How many insertions pass between two looks at whether the calendar still suits the load. */
+const TUNE_INTERVAL = 8192
+const MAX_TUNE_INTERVAL = 2 ** 22
 
+/**
+ * The pending events, in order of (time, sequence). Those of the near future stand in a sorted ring
+ * while they are few, and in a calendar of buckets when they are many; a heap holds what lies beyond.
+ * Widths are powers of two of picoseconds, so that a bucket number is exact and two events can never
+ * change places at a bucket's edge.
+ */
 export class EventQueue {
   size = 0
   private capacity = 1024
-  private times = new Float64Array(this.capacity)
-  private sequences = new Float64Array(this.capacity)
-  private args = new Float64Array(this.capacity)
+  private cells = new Float64Array(this.capacity << ROW_SHIFT)
   private next = new Int32Array(this.capacity)
   private targets: (EventTarget | null)[] = new Array(this.capacity).fill(null)
   private freeHead = 0
 
-  private readonly head = new Int32Array(BUCKETS).fill(NIL)
-  private readonly tail = new Int32Array(BUCKETS).fill(NIL)
-  private readonly occupied = new Int32Array(WORDS)
+  /** Events in the ring or in the calendar. */
+  private near = 0
+  /** Where the calendar's window, and the ring's reach, begins: the time of the last event taken. */
+  private windowTime = 0
+  /** One bucket less than the calendar has, for the window begins anywhere in its first one. */
+  private span = (MIN_BUCKETS - 1) * 2 ** 17
+  private readonly heap = new EventHeap()
+
+  private isRing = true
+  private readonly ring = new Int32Array(RING)
+  private ringHead = 0
+
+  /** Last row of each bucket's list, which is a circle: its `next` is the first row. */
+  private tails = new Int32Array(MIN_BUCKETS).fill(NIL)
+  private occupied = new Int32Array(MIN_BUCKETS >>> 5)
+  private bucketMask = MIN_BUCKETS - 1
   private widthBits = 17
   private inverseWidth = 2 ** -17
-  /** Bucket number (time / width) of the first bucket of the calendar's window. */
-  private windowStart = 0
-  private near = 0
 
-  private heap = new Int32Array(256)
-  private heapSize = 0
-
-  private inserted = 0
+  private untilTune = TUNE_INTERVAL
+  private tuneInterval = TUNE_INTERVAL
+  private lastChange = 0
   private walked = 0
   private beyond = 0
 
-  /** The row that `pop` took last: its fields stay readable until the next `push`. */
+  /** The event that `pop` took last. */
   poppedTime = 0
+  poppedSequence = 0
   poppedArgument = 0
 
   constructor() {
@@ -57,215 +79,233 @@ export class EventQueue {
     if (this.freeHead === NIL) this.grow()
     const row = this.freeHead
     this.freeHead = this.next[row]!
-    this.times[row] = time
-    this.sequences[row] = sequence
-    this.args[row] = argument
+    const { cells } = this
+    const at = row << ROW_SHIFT
+    cells[at + TIME] = time
+    cells[at + SEQUENCE] = sequence
+    cells[at + ARGUMENT] = argument
     this.targets[row] = target
     this.size++
-    this.place(row, time)
-    if (++this.inserted === TUNE_INTERVAL) this.tune()
+    if (--this.untilTune === 0) this.tune()
+    this.place(row, time, sequence)
+  }
+
+  private place(row: number, time: number, sequence: number): void {
+    if (time - this.windowTime >= this.span) {
+      this.beyond++
+      this.heap.push(time, sequence, row)
+    } else if (!this.isRing) this.insert(row, time, sequence)
+    else if (this.near < RING) this.insertInRing(row, time, sequence)
+    else {
+      this.refill(false)
+      this.insert(row, time, sequence)
+    }
   }
 
   /** Time of the earliest event, or Infinity. */
   peekTime(): number {
-    if (this.near !== 0) return this.times[this.first()]!
-    return this.heapSize === 0 ? Infinity : this.times[this.heap[0]!]!
+    const { firstTime } = this.heap
+    if (this.near === 0) return firstTime
+    const row = this.isRing ? this.ring[this.ringHead]! : this.next[this.tails[this.firstBucket()]!]!
+    return Math.min(firstTime, this.cells[(row << ROW_SHIFT) + TIME]!)
   }
 
   /** Takes the earliest event if it is not later than `limit`; null otherwise. */
   pop(limit: number): EventTarget | null {
-    if (this.near === 0) {
-      if (this.heapSize === 0) return null
-      const earliest = this.times[this.heap[0]!]!
-      // The window moves only for an event that is taken, so it never runs ahead of the clock.
-      if (earliest > limit) return null
-      this.windowStart = Math.floor(earliest * this.inverseWidth)
-      this.drainHeap()
+    if (this.near === 0) return this.popBeyond(limit)
+    const { cells, heap } = this
+    let bucket = NIL
+    let row: number
+    if (this.isRing) row = this.ring[this.ringHead]!
+    else {
+      bucket = this.firstBucket()
+      row = this.next[this.tails[bucket]!]!
     }
-    const row = this.first()
-    const time = this.times[row]!
+    const at = row << ROW_SHIFT
+    const time = cells[at + TIME]!
+    if (heap.firstTime <= time) {
+      if (heap.firstTime < time || heap.firstSequence < cells[at + SEQUENCE]!) {
+        return this.popBeyond(limit)
+      }
+    }
     if (time > limit) return null
-    this.unlinkFirst(row)
+    this.near--
+    if (bucket === NIL) this.ringHead = (this.ringHead + 1) & RING_MASK
+    else this.unlinkFirst(bucket, row)
+    return this.take(row, time)
+  }
+
+  private popBeyond(limit: number): EventTarget | null {
+    const { heap } = this
+    const time = heap.firstTime
+    if (heap.size === 0 || time > limit) return null
+    return this.take(heap.pop(), time)
+  }
+
+  private take(row: number, time: number): EventTarget {
+    const { cells } = this
+    const at = row << ROW_SHIFT
     const target = this.targets[row]!
     this.targets[row] = null
     this.poppedTime = time
-    this.poppedArgument = this.args[row]!
+    this.poppedSequence = cells[at + SEQUENCE]!
+    this.poppedArgument = cells[at + ARGUMENT]!
+    this.windowTime = time
     this.next[row] = this.freeHead
     this.freeHead = row
     this.size--
     return target
   }
 
-  private firstBucket = NIL
+  private insertInRing(row: number, time: number, sequence: number): void {
+    const { ring, cells, ringHead } = this
+    let place = ringHead + this.near++
+    while (place !== ringHead) {
+      const before = ring[(place - 1) & RING_MASK]!
+      const beforeTime = cells[(before << ROW_SHIFT) + TIME]!
+      if (beforeTime < time) break
+      if (beforeTime === time && cells[(before << ROW_SHIFT) + SEQUENCE]! < sequence) break
+      ring[place & RING_MASK] = before
+      place--
+    }
+    ring[place & RING_MASK] = row
+  }
 
-  /** The earliest near row: the head of the first occupied bucket, which `firstBucket` then names. */
-  private first(): number {
-    const start = this.windowStart & BUCKET_MASK
+  private bucketOf(time: number): number {
+    return Math.floor(time * this.inverseWidth) & this.bucketMask
+  }
+
+  /** The first occupied bucket from the window's beginning on; there must be one. */
+  private firstBucket(): number {
+    const { occupied } = this
+    const start = this.bucketOf(this.windowTime)
     let word = start >>> 5
-    let bits = this.occupied[word]! & (-1 << (start & 31))
-    for (let i = 0; i <= WORDS; i++) {
-      if (bits !== 0) {
-        const bucket = (word << 5) + (31 - Math.clz32(bits & -bits))
-        this.firstBucket = bucket
-        return this.head[bucket]!
-      }
-      word = (word + 1) & (WORDS - 1)
-      bits = this.occupied[word]!
+    let bits = occupied[word]! & (-1 << (start & 31))
+    while (bits === 0) {
+      word = (word + 1) & (this.bucketMask >>> 5)
+      bits = occupied[word]!
     }
-    throw new Error('event queue: near events are counted but none is found')
+    return (word << 5) + (31 - Math.clz32(bits & -bits))
   }
 
-  private unlinkFirst(row: number): void {
-    const bucket = this.firstBucket
-    const following = this.next[row]!
-    this.head[bucket] = following
-    if (following === NIL) {
-      this.tail[bucket] = NIL
-      this.occupied[bucket >>> 5] = this.occupied[bucket >>> 5]! & ~(1 << (bucket & 31))
-    }
-    this.near--
-    const number = Math.floor(this.times[row]! * this.inverseWidth)
-    // The window slides with the clock; what the slide brings within reach leaves the heap.
-    if (number !== this.windowStart) {
-      this.windowStart = number
-      if (this.heapSize !== 0) this.drainHeap()
-    }
+  private unlinkFirst(bucket: number, row: number): void {
+    const { next, tails, occupied } = this
+    const last = tails[bucket]!
+    if (last === row) {
+      tails[bucket] = NIL
+      occupied[bucket >>> 5] = occupied[bucket >>> 5]! & ~(1 << (bucket & 31))
+    } else next[last] = next[row]!
   }
 
-  private drainHeap(): void {
-    const limit = this.windowStart + BUCKETS
-    while (this.heapSize !== 0) {
-      const row = this.heap[0]!
-      const number = Math.floor(this.times[row]! * this.inverseWidth)
-      if (number >= limit) return
-      this.heapPop()
-      this.insert(row, number & BUCKET_MASK)
-    }
-  }
-
-  private place(row: number, time: number): void {
-    const number = Math.floor(time * this.inverseWidth)
-    if (number - this.windowStart < BUCKETS) this.insert(row, number & BUCKET_MASK)
-    else {
-      this.beyond++
-      this.heapPush(row)
-    }
-  }
-
-  private insert(row: number, bucket: number): void {
-    const { next } = this
-    const last = this.tail[bucket]!
+  private insert(row: number, time: number, sequence: number): void {
+    const { next, tails, occupied } = this
+    const bucket = this.bucketOf(time)
+    const last = tails[bucket]!
     this.near++
     if (last === NIL) {
-      this.head[bucket] = row
-      this.tail[bucket] = row
-      next[row] = NIL
-      this.occupied[bucket >>> 5] = this.occupied[bucket >>> 5]! | (1 << (bucket & 31))
+      next[row] = row
+      tails[bucket] = row
+      occupied[bucket >>> 5] = occupied[bucket >>> 5]! | (1 << (bucket & 31))
       return
     }
-    if (this.before(last, row)) {
-      next[last] = row
-      next[row] = NIL
-      this.tail[bucket] = row
-      return
+    let previous = last
+    if (this.isBefore(last, time, sequence)) tails[bucket] = row
+    else {
+      while (this.isBefore(next[previous]!, time, sequence)) {
+        previous = next[previous]!
+        this.walked++
+      }
     }
-    let previous = NIL
-    let at = this.head[bucket]!
-    while (this.before(at, row)) {
-      previous = at
-      at = next[at]!
-      this.walked++
-    }
-    next[row] = at
-    if (previous === NIL) this.head[bucket] = row
-    else next[previous] = row
+    next[row] = next[previous]!
+    next[previous] = row
   }
 
-  private before(a: number, b: number): boolean {
-    const ta = this.times[a]!
-    const tb = this.times[b]!
-    return ta < tb || (ta === tb && this.sequences[a]! < this.sequences[b]!)
+  private isBefore(row: number, time: number, sequence: number): boolean {
+    const { cells } = this
+    const at = row << ROW_SHIFT
+    const rowTime = cells[at + TIME]!
+    return rowTime < time || (rowTime === time && cells[at + SEQUENCE]! < sequence)
   }
 
-  /** Halves the width where buckets hold long lists, quadruples it where most events fall beyond. */
+  /**
+   * Looks whether the shape suits the load: wider buckets where most events fall beyond, the ring where
+   * few are near, more buckets where there are many events, narrower ones where their lists are long. A
+   * load for which one change undoes another is looked at ever more seldom.
+   */
   private tune(): void {
-    const { walked, beyond } = this
-    this.inserted = 0
+    const { walked, beyond, near, tuneInterval } = this
+    const buckets = this.bucketMask + 1
     this.walked = 0
     this.beyond = 0
-    if (walked > 4 * TUNE_INTERVAL && this.widthBits > MIN_WIDTH_BITS)
-      this.rebuild(this.widthBits - 2)
-    else if (beyond > TUNE_INTERVAL / 2 && this.widthBits < MAX_WIDTH_BITS) {
-      this.rebuild(this.widthBits + 2)
+    if (beyond > tuneInterval / 2 && this.heap.size > RING) this.reshape(2, buckets)
+    else if (this.isRing) this.lastChange = 0
+    else if (near <= RING_AGAIN) this.refill(true)
+    else if (near > 2 * buckets && buckets < MAX_BUCKETS) this.reshape(-2, buckets * 4)
+    else if (near < buckets / 64 && buckets > MIN_BUCKETS) this.reshape(2, buckets / 4)
+    else if (walked > 4 * tuneInterval) this.reshape(-2, buckets)
+    this.untilTune = this.tuneInterval
+  }
+
+  private reshape(widthChange: number, buckets: number): void {
+    const bits = this.widthBits + widthChange
+    if (bits < MIN_WIDTH_BITS || bits > MAX_WIDTH_BITS) return
+    if (widthChange === -this.lastChange && this.tuneInterval < MAX_TUNE_INTERVAL) {
+      this.tuneInterval *= 2
     }
-  }
-
-  private rebuild(widthBits: number): void {
-    const rows = this.takeAll()
-    const startTime = this.windowStart / this.inverseWidth
-    this.widthBits = widthBits
-    this.inverseWidth = 2 ** -widthBits
-    this.windowStart = Math.floor(startTime * this.inverseWidth)
-    for (const row of rows) this.place(row, this.times[row]!)
+    this.lastChange = widthChange
+    const rows = this.takeNear()
+    while (this.heap.size > 0) rows.push(this.heap.pop())
+    this.widthBits = bits
+    this.inverseWidth = 2 ** -bits
+    this.span = (buckets - 1) * 2 ** bits
+    if (buckets !== this.tails.length) {
+      this.tails = new Int32Array(buckets).fill(NIL)
+      this.occupied = new Int32Array(buckets >>> 5)
+      this.bucketMask = buckets - 1
+    }
+    for (const row of rows) this.replace(row)
     this.beyond = 0
     this.walked = 0
   }
 
-  private takeAll(): number[] {
+  /** Moves what is near into the ring, or out of it into the calendar. */
+  private refill(isRing: boolean): void {
+    const rows = this.takeNear()
+    this.isRing = isRing
+    for (const row of rows) this.replace(row)
+  }
+
+  private replace(row: number): void {
+    const at = row << ROW_SHIFT
+    this.place(row, this.cells[at + TIME]!, this.cells[at + SEQUENCE]!)
+  }
+
+  /** Empties ring and calendar. @returns their rows in order, so that putting them back walks no list. */
+  private takeNear(): number[] {
     const rows: number[] = []
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      for (let row = this.head[bucket]!; row !== NIL; row = this.next[row]!) rows.push(row)
+    while (this.near > 0) {
+      this.near--
+      if (this.isRing) {
+        rows.push(this.ring[this.ringHead]!)
+        this.ringHead = (this.ringHead + 1) & RING_MASK
+      } else {
+        const bucket = this.firstBucket()
+        const row = this.next[this.tails[bucket]!]!
+        this.unlinkFirst(bucket, row)
+        rows.push(row)
+      }
     }
-    for (let i = 0; i < this.heapSize; i++) rows.push(this.heap[i]!)
-    this.head.fill(NIL)
-    this.tail.fill(NIL)
-    this.occupied.fill(0)
-    this.near = 0
-    this.heapSize = 0
-    return rows.sort((a, b) => (this.before(a, b) ? -1 : 1))
-  }
-
-  private heapPush(row: number): void {
-    if (this.heapSize === this.heap.length) {
-      const larger = new Int32Array(this.heap.length * 2)
-      larger.set(this.heap)
-      this.heap = larger
-    }
-    const { heap } = this
-    let at = this.heapSize++
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (this.before(heap[parent]!, row)) break
-      heap[at] = heap[parent]!
-      at = parent
-    }
-    heap[at] = row
-  }
-
-  private heapPop(): void {
-    const { heap } = this
-    const size = --this.heapSize
-    if (size === 0) return
-    const row = heap[size]!
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= size) break
-      if (child + 1 < size && this.before(heap[child + 1]!, heap[child]!)) child++
-      if (this.before(row, heap[child]!)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = row
+    return rows
   }
 
   private grow(): void {
     const from = this.capacity
+    const { cells, next } = this
     this.capacity = from * 2
-    this.times = copyInto(new Float64Array(this.capacity), this.times)
-    this.sequences = copyInto(new Float64Array(this.capacity), this.sequences)
-    this.args = copyInto(new Float64Array(this.capacity), this.args)
-    this.next = copyInto(new Int32Array(this.capacity), this.next)
+    this.cells = new Float64Array(this.capacity << ROW_SHIFT)
+    this.cells.set(cells)
+    this.next = new Int32Array(this.capacity)
+    this.next.set(next)
     for (let row = from; row < this.capacity; row++) this.targets.push(null)
     this.linkFree(from)
   }
@@ -275,9 +315,4 @@ export class EventQueue {
     this.next[this.capacity - 1] = NIL
     this.freeHead = from
   }
-}
-
-function copyInto<T extends Float64Array | Int32Array>(larger: T, smaller: T): T {
-  larger.set(smaller)
-  return larger
 }

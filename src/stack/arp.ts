@@ -83,7 +83,7 @@ export class Arp {
   }
 
   private answers(packet: ArpPacket, device: NetDevice): boolean {
-    if (this.namespace.local.has(packet.targetIp)) return true
+    if (this.namespace.hasAddress(packet.targetIp)) return true
     if (!device.proxyArp) return false
     const route = this.namespace.routes.lookup(packet.targetIp)
     return route !== null && route.type === 'unicast' && route.device !== device

@@ -9,6 +9,8 @@ export interface InterfaceAddress {
   readonly length: number
 }
 
+const NO_ADDRESSES: readonly InterfaceAddress[] = []
+
 /** Takes frames from a device before the protocols do: a bridge port, the parent of macvlans. */
 export interface RxHandler {
   /** @returns the frame to go on with, or null when the handler took it. */
@@ -34,7 +36,8 @@ export abstract class NetDevice {
   rxHandler: RxHandler | null = null
   /** 802.1Q devices on top, by VLAN id; null while there are none. */
   vlans: Map<number, NetDevice> | null = null
-  addresses: InterfaceAddress[] = []
+  /** Replaced as a whole when it changes: devices without addresses share one list. */
+  addresses: readonly InterfaceAddress[] = NO_ADDRESSES
   promiscuity = 0
   tap: Tap | null = null
   proxyArp = false
@@ -46,10 +49,16 @@ export abstract class NetDevice {
   txBytes = 0
   private labelText: string | null = null
 
-  constructor(namespace: NetNamespace, name: string, mtu: number, mac: MacAddress) {
+  constructor(
+    namespace: NetNamespace,
+    name: string,
+    mtu: number,
+    mac: MacAddress,
+    ifindex = namespace.kernel.nextIfindex(),
+  ) {
     this.namespace = namespace
     this.name = name
-    this.ifindex = namespace.kernel.nextIfindex()
+    this.ifindex = ifindex
     this.mtu = mtu
     this.hi = macHi(mac)
     this.lo = macLo(mac)

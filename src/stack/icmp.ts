@@ -134,7 +134,7 @@ export class Icmp {
   private mayAnswer(frame: Frame): boolean {
     if (frame.isGroup || frame.fragmentOffset !== 0) return false
     const { ipSrc, ipDst } = frame
-    if (isMulticast(ipDst) || ipDst === IPV4_BROADCAST || this.namespace.broadcasts.has(ipDst)) {
+    if (isMulticast(ipDst) || ipDst === IPV4_BROADCAST || this.namespace.isBroadcast(ipDst)) {
       return false
     }
     if (ipSrc === 0 || isMulticast(ipSrc) || ipSrc === IPV4_BROADCAST) return false

@@ -67,7 +67,7 @@ export class Ipv4 {
       if (!this.checkSource(frame, device)) return
       return this.deliver(frame, device)
     }
-    if (destination === IPV4_BROADCAST || namespace.broadcasts.has(destination)) {
+    if (destination === IPV4_BROADCAST || namespace.isBroadcast(destination)) {
       return this.deliver(frame, device)
     }
     if (isMulticast(destination)) return namespace.drop(frame, 'no_socket', device)
@@ -262,7 +262,7 @@ export class Ipv4 {
     const device = route.device!
     if (device === namespace.loopback) return device.send(frame)
     const { ipDst } = frame
-    if (ipDst === IPV4_BROADCAST || namespace.broadcasts.has(ipDst)) {
+    if (ipDst === IPV4_BROADCAST || namespace.isBroadcast(ipDst)) {
       const out = frame.writable()
       out.dstHi = 0xffffff
       out.dstLo = 0xffffff

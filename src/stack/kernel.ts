@@ -28,7 +28,8 @@ export class Kernel implements Holder {
   private backlogHead = 0
   private backlogTail = 0
   private depth = 0
-  private ifindexes = 0
+  /** 1 is the loopback device's. */
+  private ifindexes = 1
 
   constructor(simulator: Simulator, ledger: Ledger, name: string, profile: KernelProfile) {
     this.name = name

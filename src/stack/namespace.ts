@@ -46,6 +46,14 @@ export interface Sysctls {
   nfConntrackMax: number
 }
 
+const NO_ADDRESSES: readonly Ipv4Address[] = []
+const NO_DEVICES: readonly NetDevice[] = []
+
+/** The list less one occurrence. */
+function without(list: readonly Ipv4Address[], address: Ipv4Address): readonly Ipv4Address[] {
+  return list.toSpliced(list.indexOf(address), 1)
+}
+
 /**
  * A network namespace: devices, addresses, routes, neighbours, rules and sockets. What most containers
  * never use is made at its first use: a data centre has a hundred thousand of them.
@@ -54,8 +62,7 @@ export class NetNamespace {
   readonly kernel: Kernel
   /** Unique in the run: the host's or the container's name. */
   readonly name: string
-  readonly devices: NetDevice[] = []
-  readonly loopback: Loopback
+  devices: readonly NetDevice[] = NO_DEVICES
   readonly routes: RouteTable
   readonly sysctls: Sysctls = {
     ipForward: false,
@@ -65,11 +72,15 @@ export class NetNamespace {
     nfConntrackMax: 262144,
   }
   filter: PacketFilter | null = null
-  /** Addresses that are ours, by device; broadcast addresses stand in `broadcasts`. */
-  readonly local = new Map<Ipv4Address, NetDevice>()
-  readonly broadcasts = new Set<Ipv4Address>()
+  /**
+   * Our own addresses and the directed broadcasts of our subnets. Lists, for they are short and most
+   * namespaces are never used; an address on two devices stands in them twice.
+   */
+  private own: readonly Ipv4Address[] = NO_ADDRESSES
+  private broadcasts: readonly Ipv4Address[] = NO_ADDRESSES
   packetHandlers: Map<number, PacketHandler> | null = null
 
+  private loopbackDevice: Loopback | null = null
   private neighbourTable: NeighbourTable | null = null
   private ipv4Layer: Ipv4 | null = null
   private icmpLayer: Icmp | null = null
@@ -80,9 +91,12 @@ export class NetNamespace {
   constructor(kernel: Kernel, name: string) {
     this.kernel = kernel
     this.name = name
-    this.loopback = new Loopback(this)
-    this.loopback.up = true
     this.routes = new RouteTable(this)
+  }
+
+  get loopback(): Loopback {
+    this.loopbackDevice ??= new Loopback(this)
+    return this.loopbackDevice
   }
 
   get neighbours(): NeighbourTable {
@@ -122,7 +136,8 @@ export class NetNamespace {
 
   addDevice(device: NetDevice): void {
     if (this.device(device.name)) throw new Error(`${this.name} has a device ${device.name} already`)
-    this.devices.push(device)
+    // A list of exact length: most namespaces have one device, and push would make room for many.
+    this.devices = this.devices.concat(device)
   }
 
   device(name: string): NetDevice | undefined {
@@ -135,8 +150,7 @@ export class NetNamespace {
     for (const address of [...device.addresses]) this.removeAddress(device, address)
     this.routes.removeDevice(device)
     this.neighbourTable?.flush((neighbour) => neighbour.device === device, true)
-    const at = this.devices.indexOf(device)
-    if (at >= 0) this.devices.splice(at, 1)
+    this.devices = this.devices.filter((other) => other !== device)
   }
 
   /** `ip link set DEVICE netns TARGET`. */
@@ -148,11 +162,11 @@ export class NetNamespace {
 
   /** `ip addr add`: the address is local from now on, and its subnet a connected route. */
   addAddress(device: NetDevice, address: InterfaceAddress): void {
-    device.addresses.push(address)
-    this.local.set(address.address, device)
+    device.addresses = device.addresses.concat(address)
+    this.own = this.own.concat(address.address)
     if (address.length >= 31) return
     const block = { base: address.address & maskOf(address.length), length: address.length }
-    this.broadcasts.add(lastOf(block))
+    this.broadcasts = this.broadcasts.concat(lastOf(block))
     this.routes.add({
       destination: block,
       device,
@@ -164,15 +178,29 @@ export class NetNamespace {
 
   removeAddress(device: NetDevice, address: InterfaceAddress): void {
     device.addresses = device.addresses.filter((other) => other !== address)
-    this.local.delete(address.address)
+    this.own = without(this.own, address.address)
     if (address.length >= 31) return
     const block = { base: address.address & maskOf(address.length), length: address.length }
-    this.broadcasts.delete(lastOf(block))
+    this.broadcasts = without(this.broadcasts, lastOf(block))
     this.routes.removeConnected(block, device)
   }
 
   isLocal(address: Ipv4Address): boolean {
-    return this.local.has(address) || address >>> 24 === 127
+    return this.hasAddress(address) || address >>> 24 === 127
+  }
+
+  /** Whether the address is on one of our devices. */
+  hasAddress(address: Ipv4Address): boolean {
+    const { own } = this
+    for (let i = 0; i < own.length; i++) if (own[i] === address) return true
+    return false
+  }
+
+  /** Whether this is the directed broadcast address of one of our subnets. */
+  isBroadcast(address: Ipv4Address): boolean {
+    const { broadcasts } = this
+    for (let i = 0; i < broadcasts.length; i++) if (broadcasts[i] === address) return true
+    return false
   }
 
   /** Protocol dispatch of a frame that no receive handler took. */
@@ -184,7 +212,7 @@ export class NetNamespace {
       handler(frame, device)
       return
     }
-    if (!frame.isGroup && !device.isOwn(frame) && device !== this.loopback) {
+    if (!frame.isGroup && !device.isOwn(frame) && device !== this.loopbackDevice) {
       return this.drop(frame, 'other_host', device)
     }
     if (frame.etherType === ETHERTYPE_IPV4) this.ipv4.receive(frame, device)

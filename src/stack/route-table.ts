@@ -15,6 +15,8 @@ export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'pro
 /** One way to a destination, as `ip route` prints it. Immutable. */
 export class Route {
   readonly destination: Ipv4Prefix
+  /** Netmask of the destination. */
+  readonly mask: number
   readonly type: RouteType
   readonly device: NetDevice | null
   readonly via: Ipv4Address | null
@@ -29,6 +31,7 @@ export class Route {
 
   constructor(spec: RouteSpec, nexthops: readonly Route[] | null) {
     this.destination = spec.destination
+    this.mask = maskOf(spec.destination.length)
     this.type = spec.type ?? 'unicast'
     this.device = spec.device ?? null
     this.via = spec.via ?? null
@@ -86,39 +89,33 @@ export interface NetlinkError {
   readonly message: string
 }
 
+/** Up to this many routes are searched one by one: most containers have three. */
+const LINEAR_MAX = 8
+
 /** The main routing table of a namespace: longest prefix first, then lowest metric. */
 export class RouteTable {
   /** Most routes that fit; a router's FIB has a limit, a host's table has none. */
   capacity = Infinity
   refused = 0
-  private readonly namespace: NetNamespace
-  private readonly byLength: (Map<Ipv4Address, Route[]> | null)[] = []
-  private lengths: number[] = []
-  private count = 0
   /** Grows with every change: who caches a lookup compares it. */
   generation = 0
-  private readonly loopback: Route
+  private readonly namespace: NetNamespace
+  /** By prefix length, longest first; then by metric. */
+  private ordered: readonly Route[] = []
+  /** Best route by prefix, a map for each length in use, longest first; null until it is worth while. */
+  private index: { readonly mask: number; readonly routes: Map<Ipv4Address, Route> }[] | null = null
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
-    this.loopback = new Route(
-      {
-        destination: { base: 0, length: 0 },
-        type: 'local',
-        device: namespace.loopback,
-        scope: 'host',
-      },
-      null,
-    )
   }
 
   get size(): number {
-    return this.count
+    return this.ordered.length
   }
 
   /** `ip route add`. @returns null, or why the kernel refuses. */
   add(spec: RouteSpec): NetlinkError | null {
-    const existing = this.bucket(spec.destination)?.find((r) => r.metric === (spec.metric ?? 0))
+    const existing = this.find(spec.destination, spec.metric ?? 0)
     if (existing) return { errno: 'EEXIST', message: `RTNETLINK answers: File exists: ${existing}` }
     return this.insert(spec)
   }
@@ -134,27 +131,23 @@ export class RouteTable {
   private insert(spec: RouteSpec): NetlinkError | null {
     const error = this.check(spec)
     if (error) return error
-    if (this.count >= this.capacity) {
+    if (this.size >= this.capacity) {
       this.refused++
       return { errno: 'ENOSPC', message: `FIB is full (${this.capacity} routes)` }
     }
     const hops = spec.nexthops?.map((hop) => this.resolve({ ...spec, ...hop }))
     const route = hops ? new Route(spec, hops) : this.resolve(spec)
-    const { base, length } = spec.destination
-    let bases = this.byLength[length]
-    if (!bases) {
-      bases = new Map()
-      this.byLength[length] = bases
-      this.lengths = [...this.lengths, length].sort((a, b) => b - a)
-    }
-    const routes = bases.get(base)
-    if (routes) {
-      routes.push(route)
-      routes.sort((a, b) => a.metric - b.metric)
-    } else bases.set(base, [route])
-    this.count++
-    this.generation++
+    const { ordered } = this
+    let at = ordered.length
+    while (at > 0 && isBefore(route, ordered[at - 1]!)) at--
+    this.ordered = ordered.toSpliced(at, 0, route)
+    this.changed()
     return null
+  }
+
+  private changed(): void {
+    this.generation++
+    this.index = null
   }
 
   /** Fills in the device of a gateway that was given alone. */
@@ -181,45 +174,51 @@ export class RouteTable {
     return null
   }
 
-  private bucket(destination: Ipv4Prefix): Route[] | undefined {
-    return this.byLength[destination.length]?.get(destination.base)
+  private find({ base, length }: Ipv4Prefix, metric: number): Route | undefined {
+    return this.ordered.find(
+      ({ destination, metric: own }) =>
+        destination.base === base && destination.length === length && own === metric,
+    )
   }
 
   /** `ip route del`. @returns whether there was such a route. */
   delete(destination: Ipv4Prefix, metric = 0): boolean {
-    const routes = this.bucket(destination)
-    const at = routes?.findIndex((route) => route.metric === metric) ?? -1
-    if (!routes || at < 0) return false
-    routes.splice(at, 1)
-    if (routes.length === 0) this.byLength[destination.length]!.delete(destination.base)
-    this.count--
-    this.generation++
+    const route = this.find(destination, metric)
+    if (!route) return false
+    this.ordered = this.ordered.filter((each) => each !== route)
+    this.changed()
     return true
   }
 
   /** The best route to exactly this destination, if there is one. */
-  exact(destination: Ipv4Prefix): Route | null {
-    return this.bucket(destination)?.[0] ?? null
+  exact({ base, length }: Ipv4Prefix): Route | null {
+    const found = this.ordered.find(
+      ({ destination }) => destination.base === base && destination.length === length,
+    )
+    return found ?? null
   }
 
   removeConnected(destination: Ipv4Prefix, device: NetDevice): void {
-    const route = this.bucket(destination)?.find((r) => r.device === device && r.via === null)
+    const { base, length } = destination
+    const route = this.ordered.find(
+      (each) =>
+        each.device === device &&
+        each.via === null &&
+        each.destination.base === base &&
+        each.destination.length === length,
+    )
     if (route) this.delete(destination, route.metric)
   }
 
   removeDevice(device: NetDevice): void {
-    for (const route of [...this.routes()]) {
+    for (const route of [...this.ordered]) {
       if (route.device === device) this.delete(route.destination, route.metric)
     }
   }
 
   /** Routes as `ip route` lists them: by address, the default first. */
   routes(): Route[] {
-    const all: Route[] = []
-    for (const length of this.lengths) {
-      for (const routes of this.byLength[length]!.values()) all.push(...routes)
-    }
-    return all.sort(
+    return this.ordered.toSorted(
       (a, b) =>
         (a.destination.base >>> 0) - (b.destination.base >>> 0) ||
         a.destination.length - b.destination.length ||
@@ -232,33 +231,52 @@ export class RouteTable {
    * the first is given: see `lookupFlow`.
    */
   lookup(destination: Ipv4Address): Route | null {
-    if (this.namespace.isLocal(destination)) return this.loopback
-    const { lengths } = this
-    for (let i = 0; i < lengths.length; i++) {
-      const length = lengths[i]!
-      const routes = this.byLength[length]!.get(destination & maskOf(length))
-      if (routes !== undefined) {
-        const route = routes[0]!
-        return route.nexthops === null ? route : route.nexthops[0]!
-      }
-    }
-    return null
+    if (this.namespace.isLocal(destination)) return this.namespace.loopback.route
+    const route = this.match(destination)
+    return route === null || route.nexthops === null ? route : route.nexthops[0]!
   }
 
   /** As `lookup`, choosing among equal next hops by the flow (fib_multipath_hash_policy). */
   lookupFlow(frame: Frame): Route | null {
-    const destination = frame.ipDst
-    if (this.namespace.isLocal(destination)) return this.loopback
-    const { lengths } = this
-    for (let i = 0; i < lengths.length; i++) {
-      const length = lengths[i]!
-      const routes = this.byLength[length]!.get(destination & maskOf(length))
-      if (routes === undefined) continue
-      const route = routes[0]!
-      if (route.nexthops === null) return route
-      return route.nexthops[this.flowHash(frame) % route.nexthops.length]!
+    if (this.namespace.isLocal(frame.ipDst)) return this.namespace.loopback.route
+    const route = this.match(frame.ipDst)
+    if (route === null || route.nexthops === null) return route
+    return route.nexthops[this.flowHash(frame) % route.nexthops.length]!
+  }
+
+  private match(destination: Ipv4Address): Route | null {
+    const { ordered } = this
+    if (ordered.length > LINEAR_MAX) return this.matchIndexed(destination)
+    for (let i = 0; i < ordered.length; i++) {
+      const route = ordered[i]!
+      if ((destination & route.mask) === route.destination.base) return route
     }
     return null
+  }
+
+  private matchIndexed(destination: Ipv4Address): Route | null {
+    this.index ??= this.makeIndex()
+    const { index } = this
+    for (let i = 0; i < index.length; i++) {
+      const { mask, routes } = index[i]!
+      const route = routes.get(destination & mask)
+      if (route !== undefined) return route
+    }
+    return null
+  }
+
+  private makeIndex() {
+    const index: { mask: number; routes: Map<Ipv4Address, Route> }[] = []
+    for (const route of this.ordered) {
+      let last = index.at(-1)
+      if (last?.mask !== route.mask) {
+        last = { mask: route.mask, routes: new Map() }
+        index.push(last)
+      }
+      const { base } = route.destination
+      if (!last.routes.has(base)) last.routes.set(base, route)
+    }
+    return index
   }
 
   private flowHash(frame: Frame): number {
@@ -273,6 +291,12 @@ export class RouteTable {
     }
     return hash >>> 0
   }
+}
+
+/** Longest prefix first, then lowest metric; equals in the order in which they came. */
+function isBefore(a: Route, b: Route): boolean {
+  const byLength = b.destination.length - a.destination.length
+  return byLength < 0 || (byLength === 0 && a.metric < b.metric)
 }
 
 /** A 32-bit finaliser (multiply and xor-shift) that spreads every input bit. */

@@ -7,6 +7,7 @@ import type { Schemes } from '../schemes/registry.ts'
 import { SECOND } from '../sim/units.ts'
 import type { SendError } from '../stack/ipv4.ts'
 import { formatIpv4, parseIpv4 } from '../wire/ipv4-address.ts'
+import { cablesOf } from './cables.ts'
 
 export interface ProbeRequest {
   /** A container or a host. */
@@ -41,6 +42,8 @@ export interface ProbeOutcome {
   /** Round trip of an echo, one way of a datagram; null when it did not arrive. */
   readonly latency: number | null
   readonly events: readonly TraceEvent[]
+  /** Where what is sent at a place comes in. */
+  readonly cables: ReadonlyMap<string, string>
   readonly missed: number
 }
 
@@ -69,6 +72,7 @@ export function traceProbe(
   const sentAt = request.at ?? firstStart(scenario)
   // Up to the instant before: what the scenario does at `sentAt` itself comes after the probe.
   world.simulator.run(Math.max(0, sentAt - 1))
+  const cables = cablesOf(world)
   const probe = sendProbe(world, from, to, request, sentAt)
   world.simulator.run(sentAt + PATIENCE)
   return {
@@ -79,6 +83,7 @@ export function traceProbe(
     sentAt,
     ...probe(),
     events: recorder.events,
+    cables,
     missed: recorder.missed,
   }
 }

@@ -5,6 +5,8 @@ export interface RandomFabric {
   readonly section: Record<string, unknown>
   readonly mode: 'l2' | 'l3' | 'cloud'
   readonly hosts: readonly string[]
+  /** Whether the host `outside` is there. */
+  readonly hasOutside: boolean
   /** Links as [from, to]; of several between two nodes one. */
   readonly links: readonly (readonly [string, string])[]
   /** Smallest MTU of a host's cable. */
@@ -20,10 +22,10 @@ export function randomFabric(dice: Dice): RandomFabric {
   const common = {
     links: { ...linkOf(dice), mtu },
     switch: switchOf(dice),
-    router: routerOf(dice),
+    ...dice.maybe(0.4, 'router', () => routerOf(dice)),
     ...dice.maybe(0.3, 'gateway', () => true),
-    ...dice.maybe(0.1, 'blockProtocols', () => [dice.pick([1, 4, 17])]),
-    ...dice.maybe(0.1, 'blockUdpPorts', () => [dice.pick([4789, 8472, 5001])]),
+    ...dice.maybe(0.05, 'blockProtocols', () => [dice.pick([1, 4, 17])]),
+    ...dice.maybe(0.05, 'blockUdpPorts', () => [dice.pick([4789, 8472, 5001])]),
   }
   switch (shape) {
     case 'racks-l2':
@@ -41,9 +43,9 @@ export function randomFabric(dice: Dice): RandomFabric {
 
 function linkOf(dice: Dice): Record<string, unknown> {
   return {
-    rate: dice.pick(['10Mbps', '100Mbps', '1Gbps', '10Gbps', '25Gbps', '400Gbps']),
-    delay: dice.pick(['0s', '500ns', '5us', '100us', '3ms']),
-    queue: dice.pick(['3000B', '10kB', '64KiB', '512KiB']),
+    rate: dice.pick(['10Mbps', '100Mbps', '1Gbps', '10Gbps', '25Gbps', '100Gbps']),
+    delay: dice.pick(['0s', '500ns', '500ns', '5us', '100us', '3ms']),
+    queue: dice.pick(['200B', '3000B', '10kB', '64KiB', '512KiB']),
   }
 }
 
@@ -56,17 +58,17 @@ function switchOf(dice: Dice): Record<string, unknown> {
       ? { capacity: ways * buckets, ways, hash: dice.pick(['random', 'crc16', 'crc32']) }
       : {
           organisation: 'cam',
-          capacity: dice.pick([1, 2, 5, 64, 8192]),
-          ageing: dice.pick(['0s', '5ms', '10s', '300s']),
+          capacity: dice.pick([1, 2, 5, 64, 1024, 8192]),
+          ageing: dice.pick(['0s', '5ms', '10s', '300s', '300s']),
         },
     ...dice.maybe(0.2, 'latency', () => dice.pick(['0s', '300ns', '50us'])),
     ...dice.maybe(0.2, 'learnRate', () => dice.pick(['10pps', '500pps', '100kpps'])),
-    ...dice.maybe(0.2, 'portSecurity', () => ({
+    ...dice.maybe(0.1, 'portSecurity', () => ({
       maximum: dice.integer(1, 4),
       violation: dice.pick(['protect', 'restrict', 'shutdown']),
       ...dice.maybe(0.5, 'recovery', () => dice.pick(['1ms', '10ms'])),
     })),
-    ...dice.maybe(0.2, 'stormControl', () => ({
+    ...dice.maybe(0.1, 'stormControl', () => ({
       ...dice.maybe(0.7, 'broadcast', () => dice.pick(['100pps', '10kpps'])),
       ...dice.maybe(0.7, 'unknownUnicast', () => dice.pick(['100pps', '10kpps'])),
     })),
@@ -108,7 +110,7 @@ function racks(dice: Dice, mode: RandomFabric['mode'], common: Common, mtu: numb
     ...common,
     ...dice.maybe(0.5, 'uplinks', () => ({ ...linkOf(dice), mtu: dice.pick(MTUS) })),
   }
-  return { section, mode, hosts, links, mtu }
+  return { section, mode, hosts, links, mtu, hasOutside: 'gateway' in common }
 }
 
 /** Switches in a ring with chords and doubled cables, which a spanning tree must cut. */
@@ -166,5 +168,6 @@ function drawn(
     to,
     ...(dice.chance(0.2) ? linkOf(dice) : {}),
   }))
-  return { section: { mode, ...common, draw: { nodes, links: cables } }, mode, hosts, links, mtu }
+  const section = { mode, ...common, draw: { nodes, links: cables } }
+  return { section, mode, hosts, links, mtu, hasOutside: 'gateway' in common }
 }

@@ -32,7 +32,7 @@ const OPTIONS: Readonly<Record<string, Draw>> = {
     ...dice.maybe(0.3, 'ipMasq', () => false),
     ...dice.maybe(0.3, 'mtu', () => Math.max(68, mtu - dice.pick([-100, 0, 30, 50, 100]))),
     ...dice.maybe(0.3, 'port', () => dice.pick([4789, 6000])),
-    ...dice.maybe(0.3, 'vni', () => dice.pick([0, 7, 16_777_215])),
+    ...dice.maybe(0.3, 'vni', () => dice.pick([0, 7, 9_999_999])),
   }),
 }
 

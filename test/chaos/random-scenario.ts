@@ -9,7 +9,8 @@ export function randomScenario(seed: string): string {
   const dice = new Dice(seed)
   const fabric = randomFabric(dice)
   const networks = randomNetworks(dice, fabric)
-  const ends = [...networks.containers, ...dice.some(fabric.hosts, 3)]
+  const outside = fabric.hasOutside ? ['outside'] : []
+  const ends = [...networks.containers, ...dice.some(fabric.hosts, 3), ...outside]
   return stringify({
     name: 'chaos',
     seed,
@@ -18,8 +19,8 @@ export function randomScenario(seed: string): string {
     hosts: hostsOf(dice, fabric),
     networks: networks.section,
     ...(networks.list.length === 0 ? {} : { containers: networks.list }),
-    workload: dice.times(dice.integer(1, 4), () => workloadOf(dice, ends)),
-    faults: dice.times(dice.integer(0, 6), () => faultOf(dice, fabric)),
+    workload: dice.times(dice.integer(1, 5), () => workloadOf(dice, ends)),
+    faults: dice.times(dice.integer(0, 5), () => faultOf(dice, fabric)),
     captures: dice.some([...fabric.hosts, ...networks.containers], 3).map((end) => `${end}/eth0`),
     expect: dice.times(dice.chance(0.2) ? 2 : 0, () => {
       const [from, to] = dice.some(ends, 2)
@@ -38,7 +39,7 @@ function hostsOf(dice: Dice, fabric: RandomFabric): Record<string, unknown> {
   return {
     kernel: dice.pick(['4.15', '5.15', '6.18']),
     nic: nic(),
-    ...dice.maybe(0.5, 'sysctls', () => sysctlsOf(dice)),
+    ...dice.maybe(0.3, 'sysctls', () => sysctlsOf(dice)),
     ...dice.maybe(0.3, 'override', () => ({ [dice.pick(hosts)]: { nic: nic() } })),
   }
 }
@@ -73,7 +74,7 @@ function workloadOf(dice: Dice, ends: readonly string[]): Record<string, unknown
     case 'ping':
       return { kind: 'ping', at, ...target, ...header, count: 5, interval: '3ms', size }
     case 'udp': {
-      const packetRate = dice.pick(['200pps', '5kpps', '30kpps'])
+      const packetRate = dice.pick(['200pps', '5kpps', '50kpps'])
       const parallel = dice.integer(1, 4)
       return { kind: 'udp', at, ...target, ...header, size, packetRate, parallel, for: '10ms' }
     }
@@ -81,7 +82,7 @@ function workloadOf(dice: Dice, ends: readonly string[]): Record<string, unknown
       const replySize = dice.pick([0, 64, 3000])
       const outstanding = dice.integer(1, 3)
       const timeout = dice.pick(['2ms', '1s'])
-      return { kind: 'udp-rr', at, ...target, size, replySize, outstanding, timeout, for: '2ms' }
+      return { kind: 'udp-rr', at, ...target, size, replySize, outstanding, timeout, for: '300us' }
     }
     case 'macof': {
       const macs = dice.maybe(0.5, 'macs', () => dice.integer(1, 50))
@@ -108,12 +109,12 @@ function faultOf(dice: Dice, fabric: RandomFabric): Record<string, unknown> {
     ...dice.maybe(0.7, 'until', () => ms(at + dice.integer(1, 15))),
     ...place,
     ...dice.maybe(0.4, 'oneWay', () => true),
-    ...Object.assign({}, ...dice.times(dice.integer(1, 3), () => actionOf(dice))),
+    ...Object.assign({}, ...dice.times(dice.pick([1, 1, 2, 3]), () => actionOf(dice))),
   }
 }
 
 function actionOf(dice: Dice): Record<string, unknown> {
-  const share = dice.pick(['0.5%', '10%', '50%', '100%'])
+  const share = dice.pick(['0.5%', '2%', '10%', '50%', '100%'])
   return dice.pick<Record<string, unknown>>([
     { cut: true },
     { cut: true },

@@ -26,7 +26,14 @@ interface Recording {
   readonly points: Readonly<Record<PointName, readonly TextFrame[]>>
 }
 
+export interface RunOptions {
+  readonly seed: string
+  /** Seconds that the lab runs on after the last capture. */
+  readonly rest?: number
+}
+
 export interface SchemeRun {
+  readonly lab: Lab
   readonly parts: readonly Part[]
   readonly configuredMacs: readonly string[]
   /** What the programs said, by probe. */
@@ -76,7 +83,7 @@ export function runScheme(
   scheme: string,
   build: (lab: Lab) => Setup,
   probes: readonly Probe[],
-  seed: string,
+  { seed, rest = 5 }: RunOptions,
 ): SchemeRun {
   const origin = originOf(scheme)
   const kernel = recordings(scheme, probes)
@@ -91,7 +98,7 @@ export function runScheme(
     said.set(recording.probe, schedule(lab, setup, recording, origin))
   }
   const windows = kernel.map((recording) => ({ ...recording, ...windowOf(recording) }))
-  lab.simulator.run(origin + (windows[windows.length - 1]!.to + 5) * SECOND)
+  lab.simulator.run(origin + (windows[windows.length - 1]!.to + rest) * SECOND)
   const at = (seconds: number) => origin + seconds * SECOND
   const parts = windows.flatMap(({ probe, points, from, to }) =>
     POINTS.map((point) => ({
@@ -106,6 +113,7 @@ export function runScheme(
       .filter(({ time }) => !windows.some(({ from, to }) => time >= from && time < to)),
   )
   return {
+    lab,
     parts,
     configuredMacs: lab.configuredMacs,
     said: new Map([...said].map(([probe, lines]) => [probe, lines()])),

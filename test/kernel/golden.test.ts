@@ -43,7 +43,7 @@ const RUNS: readonly (readonly Probe[])[] = [
 
 describe.each(SCHEMES)('%s', (scheme, build) => {
   const runs = RUNS.filter((probes) => scheme !== 'baseline' || !probes.includes('isol')).map(
-    (probes) => runScheme(scheme, build, probes, SEED),
+    (probes) => runScheme(scheme, build, probes, { seed: SEED }),
   )
 
   it('sends the frames that the kernel sent', () => {

@@ -1,3 +1,4 @@
+import { Bridge } from '../../src/host/bridge.ts'
 import { Commands } from '../../src/host/commands.ts'
 import { HostDevice } from '../../src/host/host-device.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
@@ -132,6 +133,13 @@ export class Lab {
       this.route(`h${h}`, 'default', { via: '192.168.50.254' })
       host.sysctl('net.ipv4.ip_forward', 1)
     }
+  }
+
+  /** `bridge link set dev PORT hairpin on`: the port sends frames back where they came from. */
+  setHairpin(node: string, bridge: string, port: string, hairpin: boolean): void {
+    const device = this.device(node, bridge)
+    if (!(device instanceof Bridge)) throw new Error(`${node}: ${bridge} is no bridge`)
+    device.port(this.device(node, port))!.hairpin = hairpin
   }
 
   /** tcpdump: takes what passes a device, which turns promiscuous. */

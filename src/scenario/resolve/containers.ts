@@ -52,7 +52,7 @@ function perHost(context: Context, section: PerHost, all: readonly HostModel[]):
 function listed(context: Context, section: Listed, fabric: FabricModel): ContainerModel[] {
   const hosts = knownHosts(context, fabric)
   const names = new Set<string>()
-  const macs = new Map<number, string>()
+  const owners = new Owners(context)
   return section.map((entry, i) => {
     const path = ['containers', i]
     if (names.has(entry.name)) {
@@ -64,20 +64,41 @@ function listed(context: Context, section: Listed, fabric: FabricModel): Contain
     }
     names.add(entry.name)
     context.checkName(hosts, [...path, 'host'], 'host', entry.host)
-    const owner = entry.mac === undefined ? undefined : macs.get(entry.mac)
-    if (owner !== undefined) {
-      const message = `${entry.name} and ${owner} have the same MAC address`
-      context.report('duplicate_name', [...path, 'mac'], message, 'give one of them another')
-    }
-    if (entry.mac !== undefined) macs.set(entry.mac, entry.name)
+    const networks = networksOf(context, entry.networks, path)
+    owners.take(entry, networks[0] ?? '', path)
     return {
       name: entry.name,
       host: entry.host,
-      networks: networksOf(context, entry.networks, path),
+      networks,
       address: entry.address ?? null,
       mac: entry.mac ?? null,
     }
   })
+}
+
+/** Who has which fixed address of a network; one that is there twice must be meant. */
+class Owners {
+  private readonly byAddress = new Map<string, string>()
+  private readonly context: Context
+
+  constructor(context: Context) {
+    this.context = context
+  }
+
+  take(entry: Listed[number], network: string, path: Path): void {
+    for (const key of ['address', 'mac'] as const) {
+      if (entry[key] === undefined) continue
+      const address = `${network} ${key} ${entry[key]}`
+      const owner = this.byAddress.get(address)
+      if (owner !== undefined && !entry.duplicate) {
+        const what = key === 'mac' ? 'MAC address' : 'address'
+        const message = `${entry.name} and ${owner} have the same ${what}`
+        const remedy = 'give one of them another, or say that it is meant: duplicate: true'
+        this.context.report('duplicate_name', [...path, key], message, remedy)
+      }
+      this.byAddress.set(address, entry.name)
+    }
+  }
 }
 
 function networksOf(context: Context, given: readonly string[] | undefined, path: Path): string[] {

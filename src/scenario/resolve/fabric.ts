@@ -7,7 +7,7 @@ import type { Context } from './context.ts'
 import { drawnGraph } from './drawn.ts'
 import { resolveSwitch } from './switches.ts'
 
-export const HOSTS_MAX = 65_536
+const HOSTS_MAX = 65_536
 
 /** Nodes and links, however they came about. */
 export interface Graph {

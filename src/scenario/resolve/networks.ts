@@ -61,6 +61,7 @@ export function checkNetworks(
   containers: readonly ContainerModel[],
   idle: readonly IdleContainers[],
 ): void {
+  checkClaims(context, networks, containers, idle)
   for (const network of networks) {
     const counts = countsOf(network.name, containers, idle)
     checkFixedAddresses(context, network, containers)
@@ -79,6 +80,32 @@ export function checkNetworks(
     for (const { path, message, remedy } of findings ?? []) {
       context.report('conflict', ['networks', network.name, ...path], message, remedy)
     }
+  }
+}
+
+/** Two networks on one host may want the same device, such as a bridge of one name. */
+function checkClaims(
+  context: Context,
+  networks: readonly NetworkModel[],
+  containers: readonly ContainerModel[],
+  idle: readonly IdleContainers[],
+): void {
+  const owners = new Map<string, string>()
+  for (const { name, scheme, options } of networks) {
+    const claims = context.registry.claims?.(scheme, options) ?? []
+    const hosts = [...countsOf(name, containers, idle).keys()]
+    const taken = claims
+      .flatMap((claim) => hosts.map((host) => ({ claim, host, key: `${host} ${claim}` })))
+      .filter(({ key }) => {
+        if (owners.has(key)) return true
+        owners.set(key, name)
+        return false
+      })
+    const [first] = taken
+    if (first === undefined) continue
+    const message = `${first.claim} on ${first.host} belongs to the network ${owners.get(first.key)}`
+    const remedy = 'give the two networks different hosts, or one of them another scheme'
+    context.report('conflict', ['networks', name], message, remedy)
   }
 }
 
@@ -101,8 +128,7 @@ function checkFixedAddresses(
 ): void {
   const isBroken = context.isBroken('networks', network.name, 'subnet')
   const block = isBroken ? null : subnetOf(network.options)
-  const owners = new Map<number, string>()
-  containers.forEach(({ name, address, networks }, i) => {
+  containers.forEach(({ address, networks }, i) => {
     if (address === null || networks[0] !== network.name) return
     const path = ['containers', i, 'address']
     const text = formatIpv4(address)
@@ -113,12 +139,6 @@ function checkFixedAddresses(
       const message = `${text} is the network or broadcast address of ${formatPrefix(block)}`
       context.report('conflict', path, message, 'an address between the two')
     }
-    const owner = owners.get(address)
-    if (owner !== undefined) {
-      const message = `${name} and ${owner} both have ${text}`
-      context.report('duplicate_name', path, message, 'give one of them another address')
-    }
-    owners.set(address, name)
   })
 }
 

@@ -13,6 +13,10 @@ const listed = z.strictObject({
   networks,
   address: ipv4Address().exactOptional().describe('A fixed address on its first network.'),
   mac: macAddress().exactOptional().describe('A fixed MAC address on its first network.'),
+  duplicate: z
+    .boolean()
+    .default(false)
+    .describe('Its address or MAC may be that of another container: a mistake to be studied.'),
 })
 
 const perHost = z.strictObject({

@@ -115,15 +115,17 @@ const router = z.strictObject({
   puntRate: packetRate().prefault('1kpps').describe('Packets that reach the CPU of the router.'),
 })
 
+const nodeName = name().describe('What links, workloads and faults call it.')
+
 const drawnNode = z.discriminatedUnion('kind', [
-  z.strictObject({ name: name(), kind: z.literal('host') }),
+  z.strictObject({ name: nodeName, kind: z.literal('host') }),
   z.strictObject({
-    name: name(),
+    name: nodeName,
     kind: z.literal('switch'),
     switch: switchModel.exactOptional().describe('Where it differs from `fabric.switch`.'),
   }),
   z.strictObject({
-    name: name(),
+    name: nodeName,
     kind: z.literal('router'),
     router: router.exactOptional().describe('Where it differs from `fabric.router`.'),
   }),
@@ -187,6 +189,4 @@ export const fabric = z.strictObject({
 })
 
 export type SwitchEntry = z.output<typeof switchModel>
-export type RouterEntry = z.output<typeof router>
-export type LinkEntry = z.output<typeof linkOverrides>
 export type FabricSection = z.output<typeof fabric>

@@ -8,7 +8,7 @@ import { reference } from './names.ts'
 const KERNELS = Object.keys(KERNEL_PROFILES) as KernelVersion[]
 const KERNEL_DEFAULT: KernelVersion = '6.18'
 
-const cpus = z.int().min(1).max(1024)
+const cpus = z.int().min(1).max(1024).describe('Cores.')
 
 const nicFields = {
   mtu: size().describe('Largest IP packet. Default: that of the link.'),
@@ -21,10 +21,10 @@ const nicFields = {
 }
 
 /** `5.15` without quotes is a number in YAML. */
-const kernel = z.preprocess(
-  (value) => (typeof value === 'number' ? String(value) : value),
-  z.enum(KERNELS),
-)
+const kernel = z
+  .preprocess((value) => (typeof value === 'number' ? String(value) : value), z.enum(KERNELS))
+  .describe('The Linux release whose constants apply.')
+  .meta({ type: undefined, enum: [...KERNELS, ...KERNELS.map(Number)] })
 
 const sysctls = z.record(z.string().regex(/^[a-z][a-z0-9_.-]*$/), z.union([z.string(), z.number()]))
 
@@ -38,13 +38,14 @@ const override = z.strictObject({
       filterEntries: nicFields.filterEntries.exactOptional(),
       txQueue: nicFields.txQueue.exactOptional(),
     })
-    .exactOptional(),
+    .exactOptional()
+    .describe('The network card.'),
   kernel: kernel.exactOptional(),
   sysctls: sysctls.exactOptional().describe('Added to those of all hosts.'),
 })
 
 export const hosts = z.strictObject({
-  cpus: cpus.default(8).describe('Cores of a host.'),
+  cpus: cpus.default(8),
   nic: z
     .strictObject({
       mtu: nicFields.mtu.exactOptional(),
@@ -53,7 +54,7 @@ export const hosts = z.strictObject({
     })
     .prefault({})
     .describe('The network card; its rate is that of its link.'),
-  kernel: kernel.default(KERNEL_DEFAULT).describe('The Linux release whose constants apply.'),
+  kernel: kernel.prefault(KERNEL_DEFAULT),
   costs: costs
     .default('none')
     .describe('What packets cost in CPU time. `none`: nothing, so that only the network limits.'),
@@ -65,5 +66,3 @@ export const hosts = z.strictObject({
     .prefault({})
     .describe('The keys above for single hosts, by name.'),
 })
-
-export type HostsSection = z.output<typeof hosts>

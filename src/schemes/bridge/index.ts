@@ -4,9 +4,16 @@ import type { Process } from '../../sim/process.ts'
 import { formatIpv4, formatPrefix, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
 import { attachToBridge } from '../attach-veth.ts'
-import { AttachError, type ContainerSpec, type Daemon, type Endpoint, type NetworkSpec, type Scheme } from '../contract.ts'
+import {
+  AttachError,
+  type ContainerSpec,
+  type Daemon,
+  type Endpoint,
+  type NetworkSpec,
+  type Scheme,
+} from '../contract.ts'
 import { HostLocalPool } from '../host-local.ts'
-import { count, ipv4Prefix, size } from '../option-types.ts'
+import { count, ipv4Prefix, mtu } from '../option-types.ts'
 
 const published = z.strictObject({
   container: z.string().describe('The container whose port it is.'),
@@ -18,8 +25,14 @@ const options = z.strictObject({
   subnet: ipv4Prefix()
     .prefault('172.17.0.0/16')
     .describe('The subnet of the bridge, the same on every host.'),
-  bridge: z.string().max(15).default('docker0').describe('Name of the bridge.'),
-  mtu: size().prefault(1500).describe('MTU of the containers.'),
+  bridge: z
+    .string()
+    .regex(/^(?!(eth0|lo|veth.*)$)[A-Za-z][A-Za-z0-9._-]{0,14}$/, {
+      error: 'a name of up to 15 letters and digits that no other device of a host has',
+    })
+    .default('docker0')
+    .describe('Name of the bridge.'),
+  mtu: mtu().prefault(1500).describe('MTU of the containers.'),
   publish: z.array(published).prefault([]).describe('Ports that the hosts forward to containers.'),
 })
 
@@ -32,7 +45,6 @@ class BridgeDriver implements Daemon {
   private readonly options: Options
   private readonly pool: HostLocalPool
   private readonly gateway: Ipv4Address
-  private count = 0
 
   constructor(host: Host, network: NetworkSpec<Options>) {
     this.host = host
@@ -52,7 +64,8 @@ class BridgeDriver implements Daemon {
   /** The chains of engines from 17.06 to 27. */
   private programRules(): void {
     const { bridge, subnet } = this.options
-    this.host.commands.iptables.restore(`*filter
+    this.host.commands.iptables.restore(
+      `*filter
 :FORWARD DROP
 :DOCKER -
 :DOCKER-ISOLATION-STAGE-1 -
@@ -77,7 +90,9 @@ COMMIT
 -A POSTROUTING -s ${formatPrefix(subnet)} ! -o ${bridge} -j MASQUERADE
 -A DOCKER -i ${bridge} -j RETURN
 COMMIT
-`)
+`,
+      { noflush: true },
+    )
   }
 
   *attach(container: ContainerSpec): Process<Endpoint | AttachError> {
@@ -86,20 +101,22 @@ COMMIT
     const { bridge, subnet, mtu } = this.options
     const endpoint = attachToBridge(this.host.commands, container, {
       bridge,
-      hostDevice: `veth${++this.count}`,
       mtu,
       address,
       length: subnet.length,
       mac: container.mac ?? macOfAddress(address),
       hairpin: false,
     })
-    if (endpoint instanceof AttachError) return endpoint
+    if (endpoint instanceof AttachError) {
+      this.pool.release(address)
+      return endpoint
+    }
     const { namespace } = container
     if (container.defaultRoute) {
       const device = namespace.device(container.device)!
       namespace.routes.replace({ destination: { base: 0, length: 0 }, via: this.gateway, device })
     }
-    this.publish(container.name, address)
+    this.changePublished('-A', container.name, address)
     return endpoint
   }
 
@@ -111,19 +128,19 @@ COMMIT
     return new AttachError(`Address already in use: ${formatIpv4(wanted)}`)
   }
 
-  private publish(container: string, address: Ipv4Address): void {
+  private changePublished(command: '-A' | '-D', container: string, address: Ipv4Address): void {
     const { bridge, publish } = this.options
     const target = formatIpv4(address)
     for (const { port, hostPort } of publish.filter((entry) => entry.container === container)) {
       const { iptables } = this.host.commands
       iptables.run(
-        `-t nat -A DOCKER ! -i ${bridge} -p udp -m udp --dport ${hostPort} -j DNAT --to-destination ${target}:${port}`,
+        `-t nat ${command} DOCKER ! -i ${bridge} -p udp -m udp --dport ${hostPort} -j DNAT --to-destination ${target}:${port}`,
       )
       iptables.run(
-        `-A DOCKER -d ${target}/32 ! -i ${bridge} -o ${bridge} -p udp -m udp --dport ${port} -j ACCEPT`,
+        `${command} DOCKER -d ${target}/32 ! -i ${bridge} -o ${bridge} -p udp -m udp --dport ${port} -j ACCEPT`,
       )
       iptables.run(
-        `-t nat -A POSTROUTING -s ${target}/32 -d ${target}/32 -p udp -m udp --dport ${port} -j MASQUERADE`,
+        `-t nat ${command} POSTROUTING -s ${target}/32 -d ${target}/32 -p udp -m udp --dport ${port} -j MASQUERADE`,
       )
     }
   }
@@ -133,6 +150,7 @@ COMMIT
     if (!device) return
     device.destroy()
     endpoint.namespace.removeDevice(device)
+    this.changePublished('-D', endpoint.container, endpoint.address)
     this.pool.release(endpoint.address)
   }
 
@@ -145,5 +163,19 @@ export const bridgeScheme: Scheme<Options> = {
   summary: 'A bridge on each host with NAT to the outside; containers of two hosts do not meet.',
   options,
   variant: () => 'bridge',
+  claims: ({ bridge }) => [bridge, 'the chain DOCKER'],
+  check({ subnet }, { hosts }) {
+    const room = 2 ** (32 - subnet.length) - 3
+    const crowded = hosts.find((host) => host.containers > room)
+    if (!crowded) return []
+    const { name, containers } = crowded
+    return [
+      {
+        path: ['subnet'],
+        message: `${name} has ${containers} containers, but its subnet holds ${Math.max(0, room)}`,
+        remedy: `give a larger subnet than /${subnet.length}`,
+      },
+    ]
+  },
   startHost: (host, network) => new BridgeDriver(host, network),
 }

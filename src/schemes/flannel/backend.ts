@@ -16,6 +16,12 @@ export interface Backend {
 
 export type Log = (line: string) => void
 
+/** Bytes that VXLAN puts before an inner packet: outer IPv4, UDP and VXLAN, inner Ethernet. */
+export const VXLAN_OVERHEAD = 50
+
+/** `flannel.VNI`. */
+export const deviceName = (vni: number) => `flannel.${vni}`
+
 /** pkg/backend/vxlan: one device; a neighbour, an FDB entry and a route for each other host. */
 export class VxlanBackend implements Backend {
   readonly mtu: number
@@ -26,8 +32,8 @@ export class VxlanBackend implements Backend {
   constructor(host: Host, own: Lease, options: FlannelOptions, log: Log) {
     this.host = host
     this.log = log
-    this.device = `flannel.${options.vni}`
-    this.mtu = host.nic.mtu - 50
+    this.device = deviceName(options.vni)
+    this.mtu = host.nic.mtu - VXLAN_OVERHEAD
     const { commands } = host
     commands.link.add({
       name: this.device,
@@ -54,7 +60,12 @@ export class VxlanBackend implements Backend {
       return
     }
     commands.fdb.replace({ lladdr: vtepMac, dev, dst: publicIp })
-    const refusal = commands.route.replace({ dst: subnet, via: subnet.base, dev, flags: ['onlink'] })
+    const refusal = commands.route.replace({
+      dst: subnet,
+      via: subnet.base,
+      dev,
+      flags: ['onlink'],
+    })
     if (refusal === null) return
     this.log(`failed to add vxlanRoute (${formatPrefix(subnet)}): ${refusal.message}`)
     commands.neigh.delete(subnet.base, dev)

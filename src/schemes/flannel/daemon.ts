@@ -1,16 +1,22 @@
 import type { Host } from '../../host/host.ts'
 import type { Process } from '../../sim/process.ts'
-import { formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
+import { contains, formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
 import { attachToBridge } from '../attach-veth.ts'
-import { AttachError, type ContainerSpec, type Daemon, type Endpoint, type NetworkSpec } from '../contract.ts'
+import {
+  AttachError,
+  type ContainerSpec,
+  type Daemon,
+  type Endpoint,
+  type NetworkSpec,
+} from '../contract.ts'
 import { HostLocalPool } from '../host-local.ts'
 import { type Backend, HostGwBackend, VxlanBackend } from './backend.ts'
 import { type Lease, staticLeases } from './lease.ts'
 import type { FlannelOptions } from './options.ts'
 import { forwardRules, masqueradeRules } from './rules.ts'
 
-const BRIDGE = 'cni0'
+export const BRIDGE = 'cni0'
 
 /** flanneld on one host, with the CNI bridge plugin that attaches containers by what it wrote. */
 export class Flanneld implements Daemon {
@@ -23,7 +29,6 @@ export class Flanneld implements Daemon {
   private readonly mtu: number
   private readonly gateway: Ipv4Address
   private readonly pool: HostLocalPool
-  private count = 0
 
   constructor(host: Host, network: NetworkSpec<FlannelOptions>) {
     this.host = host
@@ -36,8 +41,9 @@ export class Flanneld implements Daemon {
     this.backend = this.startBackend()
     const { subnet, ipMasq } = this.options
     const { iptables } = host.commands
-    if (ipMasq) iptables.restore(masqueradeRules(subnet, this.lease.subnet))
-    iptables.restore(forwardRules(subnet))
+    const noflush = { noflush: true }
+    if (ipMasq) iptables.restore(masqueradeRules(subnet, this.lease.subnet), noflush)
+    iptables.restore(forwardRules(subnet), noflush)
     this.mtu = this.options.mtu ?? this.backend.mtu
     this.gateway = (this.lease.subnet.base + 1) | 0
     this.pool = new HostLocalPool(this.lease.subnet, [this.gateway])
@@ -60,14 +66,16 @@ export class Flanneld implements Daemon {
     this.ensureBridge()
     const endpoint = attachToBridge(this.host.commands, container, {
       bridge: BRIDGE,
-      hostDevice: `veth${++this.count}`,
       mtu: this.mtu,
       address,
       length: this.lease.subnet.length,
       mac: container.mac ?? macOfAddress(address),
       hairpin: true,
     })
-    if (endpoint instanceof AttachError) return endpoint
+    if (endpoint instanceof AttachError) {
+      this.pool.release(address)
+      return endpoint
+    }
     this.addRoutes(container)
     return endpoint
   }
@@ -84,7 +92,7 @@ export class Flanneld implements Daemon {
 
   private takeAddress(wanted: Ipv4Address | null): Ipv4Address | AttachError {
     if (wanted !== null) {
-      if (this.pool.reserve(wanted)) return wanted
+      if (contains(this.lease.subnet, wanted) && this.pool.reserve(wanted)) return wanted
       return new AttachError(`requested IP address ${formatIpv4(wanted)} is not available`)
     }
     return this.pool.allocate() ?? new AttachError('no IP addresses available in range set')

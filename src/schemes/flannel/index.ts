@@ -1,10 +1,11 @@
 import { formatPrefix } from '../../wire/ipv4-address.ts'
 import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
-import { Flanneld } from './daemon.ts'
+import { deviceName, VXLAN_OVERHEAD } from './backend.ts'
+import { BRIDGE, Flanneld } from './daemon.ts'
 import { type FlannelOptions, flannelOptions, subnetLengthOf } from './options.ts'
 
 /** The checks of pkg/subnet/config.go, and whether the pool has a subnet for every host. */
-function check(options: FlannelOptions, context: SchemeContext): SchemeFinding[] {
+function check(options: FlannelOptions, context: SchemeContext): readonly SchemeFinding[] {
   const { subnet } = options
   const length = subnetLengthOf(options)
   if (subnet.length > 28 || length < subnet.length + 2 || length > 30) {
@@ -17,18 +18,21 @@ function check(options: FlannelOptions, context: SchemeContext): SchemeFinding[]
     ]
   }
   const subnets = 2 ** (length - subnet.length)
-  if (context.hosts.length > subnets) {
+  const members = context.hosts.filter((host) => host.containers > 0)
+  if (members.length > subnets) {
     return [
       {
         path: ['subnet'],
-        message: `out of subnets: ${formatPrefix(subnet)} has ${subnets} of /${length}, for ${context.hosts.length} hosts`,
+        message:
+          `out of subnets: ${formatPrefix(subnet)} has ${subnets} of /${length}, ` +
+          `for ${members.length} hosts`,
         remedy: 'give a larger pool, or a longer subnetLen',
       },
     ]
   }
   const room = 2 ** (32 - length) - 3
-  const crowded = context.hosts.find((host) => host.containers > room)
-  if (!crowded) return []
+  const crowded = members.find((host) => host.containers > room)
+  if (!crowded) return options.backend === 'vxlan' ? checkDevice(options, members) : []
   return [
     {
       path: ['subnet'],
@@ -38,11 +42,29 @@ function check(options: FlannelOptions, context: SchemeContext): SchemeFinding[]
   ]
 }
 
+/** Linux's limits of a device: 15 characters of name (IFNAMSIZ), an MTU of 68 (ETH_MIN_MTU). */
+function checkDevice(
+  { vni }: FlannelOptions,
+  members: SchemeContext['hosts'],
+): readonly SchemeFinding[] {
+  const name = deviceName(vni)
+  if (name.length > 15) {
+    const message = `the device of this VNI would be called ${name}, more than Linux's 15 characters`
+    return [{ path: ['vni'], message, remedy: 'a VNI of at most 9999999' }]
+  }
+  const narrow = members.find((host) => host.mtu - VXLAN_OVERHEAD < 68)
+  if (!narrow) return []
+  const left = narrow.mtu - VXLAN_OVERHEAD
+  const message = `VXLAN leaves ${left} bytes of the ${narrow.mtu} that the NIC of ${narrow.name} takes`
+  return [{ path: ['backend'], message, remedy: 'an MTU of the NIC of at least 118 bytes' }]
+}
+
 export const flannelScheme: Scheme<FlannelOptions> = {
   name: 'flannel',
   summary: 'A subnet for each host out of one pool; VXLAN or routes between the hosts.',
   options: flannelOptions,
   variant: (options) => `flannel/${options.backend}`,
+  claims: ({ vni }) => [BRIDGE, deviceName(vni), 'the chain FLANNEL-POSTRTG'],
   check,
   note: (options) =>
     options.subnetManager === 'static'

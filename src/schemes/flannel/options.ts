@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, ipv4Prefix, size } from '../option-types.ts'
+import { count, ipv4Prefix, mtu } from '../option-types.ts'
 
 export const flannelOptions = z.strictObject({
   backend: z
@@ -11,7 +11,9 @@ export const flannelOptions = z.strictObject({
     .describe('`Network`: the pool of which each host gets a subnet.'),
   subnetLen: count(8, 30)
     .exactOptional()
-    .describe('`SubnetLen`. Default: 24, or two more than the pool where that is smaller than /22.'),
+    .describe(
+      '`SubnetLen`. Default: 24, or two more than the pool where that is smaller than /22.',
+    ),
   subnetManager: z
     .enum(['static'])
     .default('static')
@@ -19,7 +21,7 @@ export const flannelOptions = z.strictObject({
   vni: count(0, 16_777_215).default(1).describe('`VNI` of the vxlan backend.'),
   port: count(1, 65535).default(8472).describe('`Port` of the vxlan backend.'),
   ipMasq: z.boolean().default(true).describe('`--ip-masq`: NAT for what leaves the network.'),
-  mtu: size()
+  mtu: mtu()
     .exactOptional()
     .describe('MTU of the containers and of cni0, if not that of the backend: for wrong ones.'),
 })

@@ -4,10 +4,26 @@ import type { Host } from '../../host/host.ts'
 import { LinkError } from '../../host/link-error.ts'
 import type { Process } from '../../sim/process.ts'
 import type { RandomStream } from '../../sim/random.ts'
-import { formatIpv4, type Ipv4Address, lastOf } from '../../wire/ipv4-address.ts'
+import {
+  contains,
+  formatIpv4,
+  formatPrefix,
+  type Ipv4Address,
+  lastOf,
+} from '../../wire/ipv4-address.ts'
 import { type MacAddress, macOf } from '../../wire/mac-address.ts'
 import { macOfAddress } from '../address-mac.ts'
-import { AttachError, type ContainerSpec, type Daemon, type Endpoint, type NetworkSpec, type Scheme } from '../contract.ts'
+import {
+  AttachError,
+  type ContainerSpec,
+  type Daemon,
+  type Endpoint,
+  type NetworkMember,
+  type NetworkSpec,
+  type Scheme,
+  type SchemeContext,
+  type SchemeFinding,
+} from '../contract.ts'
 import { HostLocalPool } from '../host-local.ts'
 import { ipv4Address, ipv4Prefix } from '../option-types.ts'
 
@@ -46,11 +62,9 @@ class MacvlanDriver implements Daemon {
     this.host = host
     this.options = network.options
     this.random = network.random
-    const { subnet, gateway } = this.options
-    const [first, last] = rangeOf(network, host.name)
-    const reserved = network.members.map((member) => member.address)
-    if (gateway !== undefined) reserved.push(gateway)
-    this.pool = new HostLocalPool(subnet, reserved, first, last)
+    const { options: given, members } = network
+    const [first, last] = rangeOf(given, members, host.name)
+    this.pool = new HostLocalPool(given.subnet, reservedOf(given, members), first, last)
   }
 
   *attach(container: ContainerSpec): Process<Endpoint | AttachError> {
@@ -67,7 +81,10 @@ class MacvlanDriver implements Daemon {
       mode: this.options.mode,
       mac,
     })
-    if (inside instanceof LinkError) return new AttachError(inside.message)
+    if (inside instanceof LinkError) {
+      this.pool.release(address)
+      return new AttachError(inside.message)
+    }
     inside.up = true
     const { length } = this.options.subnet
     namespace.addAddress(inside, { address, length })
@@ -107,23 +124,57 @@ class MacvlanDriver implements Daemon {
   crash(): void {}
 }
 
-/** First and last address that a host gives out; undefined for those of the subnet. */
+/** Addresses that are somebody's already: the operator's plan names the hosts and the router. */
+function reservedOf({ gateway }: Options, members: readonly NetworkMember[]): Ipv4Address[] {
+  const hosts = members.map((member) => member.address)
+  return gateway === undefined ? hosts : [...hosts, gateway]
+}
+
+/** First and last address that a host gives out. */
 function rangeOf(
-  network: NetworkSpec<Options>,
+  { subnet, ranges }: Options,
+  members: readonly Pick<NetworkMember, 'host'>[],
   host: string,
-): readonly [Ipv4Address | undefined, Ipv4Address | undefined] {
-  const { subnet, ranges } = network.options
-  if (ranges === 'shared') return [undefined, undefined]
+): readonly [Ipv4Address, Ipv4Address] {
+  const all = [(subnet.base + 1) | 0, (lastOf(subnet) - 1) | 0] as const
+  if (ranges === 'shared') return all
   if (ranges !== 'per-host') {
     const block = ranges[host]
-    return block ? [block.base, lastOf(block)] : [undefined, undefined]
+    return block ? [block.base, lastOf(block)] : all
   }
-  const { members } = network
   const at = members.findIndex((member) => member.host === host)
-  const usable = 2 ** (32 - subnet.length) - 2
-  const share = Math.floor(usable / members.length)
+  const share = Math.floor((2 ** (32 - subnet.length) - 2) / members.length)
   const base = (subnet.base >>> 0) + 1 + at * share
   return [base | 0, (base + share - 1) | 0]
+}
+
+/** Ranges that the subnet does not hold or that no host has, and hosts with too few addresses. */
+function check(options: Options, context: SchemeContext): readonly SchemeFinding[] {
+  const { subnet, ranges } = options
+  const remedy = `a block of ${formatPrefix(subnet)} for a host of the fabric`
+  if (typeof ranges === 'object') {
+    for (const [host, block] of Object.entries(ranges)) {
+      const isHost = context.hosts.some(({ name }) => name === host)
+      if (isHost && contains(subnet, block.base) && block.length >= subnet.length) continue
+      const what = isHost
+        ? `${formatPrefix(block)} is not in the subnet`
+        : `there is no host "${host}"`
+      return [{ path: ['ranges', host], message: what, remedy }]
+    }
+  }
+  const members = context.hosts
+    .filter((host) => host.containers > 0)
+    .map((host) => ({ ...host, host: host.name }))
+  const reserved = reservedOf(options, members)
+  for (const { name, containers } of members) {
+    const [first, last] = rangeOf(options, members, name).map((address) => address >>> 0)
+    const taken = new Set(reserved.filter((own) => own >>> 0 >= first! && own >>> 0 <= last!))
+    const room = Math.max(0, last! - first! + 1 - taken.size)
+    if (containers <= room) continue
+    const message = `${name} has ${containers} containers, but gives out ${room} addresses`
+    return [{ path: ['subnet'], message, remedy: `give a larger subnet than /${subnet.length}` }]
+  }
+  return []
 }
 
 export const macvlanScheme: Scheme<Options> = {
@@ -132,19 +183,6 @@ export const macvlanScheme: Scheme<Options> = {
   options,
   sharesFabricSubnet: true,
   variant: () => 'macvlan',
-  check(given, context) {
-    const { subnet, ranges } = given
-    const share = 2 ** (32 - subnet.length) - 2
-    const each = ranges === 'per-host' ? Math.floor(share / Math.max(1, context.hosts.length)) : share
-    return context.hosts
-      .filter((host) => host.containers > each)
-      .slice(0, 1)
-      .map((host) => ({
-        path: ['subnet'],
-        message: `${host.name} has ${host.containers} containers, but its share of the subnet is ${each} addresses`,
-        remedy: `give a larger subnet than /${subnet.length}`,
-      }))
-  },
+  check,
   startHost: (host, network) => new MacvlanDriver(host, network),
 }
-

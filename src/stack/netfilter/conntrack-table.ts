@@ -63,13 +63,13 @@ export class ConntrackTable {
 
   /**
    * Whether the table takes one more entry. A full one gives up entries near the new one's place
-   * that nobody would miss: expired ones, and flows that were never answered or never lasted.
+   * that nobody would miss: flows that were never answered or never lasted.
    */
   admits(tuple: ConntrackTuple, limit: number, now: number): boolean {
     if (this.size < limit) return true
-    if (this.evict(this.hashOf(tuple), now)) return true
+    // The kernel's worker would have taken the expired ones out by now.
     if (now - this.sweptAt >= SWEEP_INTERVAL) this.sweep(now)
-    return this.size < limit
+    return this.size < limit || this.evict(this.hashOf(tuple), now)
   }
 
   /** The entries that have not expired. */

@@ -2,15 +2,15 @@ import { SECOND } from '../../sim/units.ts'
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../wire/tcp.ts'
 
 /** What conntrack makes of a TCP connection (net/netfilter/nf_conntrack_proto_tcp.c). */
-export const TCP_NONE = 0
+const TCP_NONE = 0
 export const TCP_SYN_SENT = 1
 export const TCP_SYN_RECV = 2
 export const TCP_ESTABLISHED = 3
-export const TCP_FIN_WAIT = 4
-export const TCP_CLOSE_WAIT = 5
-export const TCP_LAST_ACK = 6
+const TCP_FIN_WAIT = 4
+const TCP_CLOSE_WAIT = 5
+const TCP_LAST_ACK = 6
 export const TCP_TIME_WAIT = 7
-export const TCP_CLOSE = 8
+const TCP_CLOSE = 8
 
 /** The segment does not belong to the connection in this state. */
 export const TCP_INVALID = -1

@@ -46,7 +46,11 @@ describe('what iptables-save prints', () => {
       String.raw`-A FLANNEL-FWD -d 10.244.1.3 -m comment --comment "it's \"x\" \\y" -j ACCEPT`,
       String.raw`-A FLANNEL-FWD -d 10.244.1.3/32 -m comment --comment "it\'s \"x\" \\y" -j ACCEPT`,
     ],
-    ['filter', '-A FLANNEL-FWD -m comment --comment "flanneld"', '-A FLANNEL-FWD -m comment --comment flanneld'],
+    [
+      'filter',
+      '-A FLANNEL-FWD -m comment --comment "flanneld"',
+      '-A FLANNEL-FWD -m comment --comment flanneld',
+    ],
     ['filter', '-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', null],
     [
       'filter',
@@ -334,7 +338,10 @@ describe('a round trip through iptables-save', () => {
   )
   const not = fc.constantFrom('', '! ')
   const option = (name: string, value: fc.Arbitrary<string>) =>
-    fc.option(fc.tuple(not, value).map(([invert, text]) => `${invert}${name} ${text}`), { nil: '' })
+    fc.option(
+      fc.tuple(not, value).map(([invert, text]) => `${invert}${name} ${text}`),
+      { nil: '' },
+    )
   const states = fc
     .subarray(['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'SNAT', 'DNAT'], { minLength: 1 })
     .map((names) => names.join(','))
@@ -353,7 +360,10 @@ describe('a round trip through iptables-save', () => {
   const matches = fc
     .tuple(
       option('-m conntrack --ctstate', states),
-      option('-m mark --mark', fc.tuple(number, number).map((parts) => parts.join('/'))),
+      option(
+        '-m mark --mark',
+        fc.tuple(number, number).map((parts) => parts.join('/')),
+      ),
       option('-m addrtype --dst-type', fc.constant('LOCAL')),
       option('-m physdev --physdev-in', device),
       fc.option(comment, { nil: '' }),

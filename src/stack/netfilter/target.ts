@@ -28,8 +28,8 @@ export const TARGET_CHAIN = 4
 export const TARGET_MARK = 5
 export const TARGET_REJECT = 6
 export const TARGET_MASQUERADE = 7
-export const TARGET_SNAT = 8
-export const TARGET_DNAT = 9
+const TARGET_SNAT = 8
+const TARGET_DNAT = 9
 
 const KINDS = new Map([
   ['ACCEPT', TARGET_ACCEPT],
