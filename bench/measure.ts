@@ -43,8 +43,8 @@ interface Turn {
 function once(benchmark: Benchmark): Turn {
   const begun = performance.now()
   const trial = benchmark.prepare(1)
-  // What the turn before left behind is not this one's work.
-  globalThis.gc?.()
+  // No collection is forced here: it would take the hidden classes of which no object is alive, Frame's
+  // among them, and with them the compiled code.
   const cpu = process.cpuUsage()
   const start = performance.now()
   trial.run()

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 
 const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw']
 /** In the order in which the lab ran them. */
-const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol']
+const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol', 'masq']
 const POINTS = ['underlay', 'ctr', 'br']
 
 const TSHARK = [

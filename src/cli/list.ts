@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SWITCH_PROFILES } from '../fabric/switch-profiles.ts'
@@ -20,7 +20,7 @@ export function listCommand(): void {
 }
 
 function scenarioLines(): string[] {
-  const directory = join(dirname(fileURLToPath(import.meta.url)), '..', 'scenarios')
+  const directory = scenarioDirectory()
   const files = readdirSync(directory).filter((file) => file.endsWith('.yaml'))
   return files.sort().map((file) => {
     const path = join(directory, file)
@@ -28,4 +28,13 @@ function scenarioLines(): string[] {
     const why = result.ok ? result.scenarios[0]!.why.split(/(?<=\.)\s/)[0]!.trim() : 'is wrong'
     return `  ${relative(process.cwd(), path)}\n      ${why}`
   })
+}
+
+/** The program may be a bundle some folders below the package, or its source. */
+function scenarioDirectory(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'scenarios')) && folder !== dirname(folder)) {
+    folder = dirname(folder)
+  }
+  return join(folder, 'scenarios')
 }

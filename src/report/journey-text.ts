@@ -131,7 +131,7 @@ function eventText(event: TraceEvent, next: TraceEvent | null): string {
 /** Copies that went elsewhere, summed up. */
 function otherCopies(journey: Journey, layout: JourneyLayout): string[] {
   const texts: string[] = []
-  const byReason = new Map<string, Set<string>>()
+  const byReason = new Map<DropReason, Set<string>>()
   for (const { event } of journey.otherDrops) {
     const places = byReason.get(event.drop!)
     if (places === undefined) byReason.set(event.drop!, new Set([event.place]))
@@ -141,9 +141,9 @@ function otherCopies(journey: Journey, layout: JourneyLayout): string[] {
     const count = journey.otherDrops.filter(({ event }) => event.drop === reason).length
     const shown = [...places].slice(0, PLACES_SHOWN)
     if (places.size > shown.length) shown.push(`${places.size - shown.length} places more`)
-    texts.push(
-      `${plural(count, 'other copy', 'other copies')} ended at ${enumerate(shown)}: ${reason}`,
-    )
+    const { meaning } = dropReasonInfo(reason)
+    const copies = plural(count, 'other copy', 'other copies')
+    texts.push(`${copies} ended at ${enumerate(shown)}: ${reason}, ${meaning}`)
   }
   if (journey.receptions > 1) texts.push(`received ${journey.receptions} times in all`)
   if (journey.fragments > 0) {

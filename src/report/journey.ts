@@ -57,9 +57,10 @@ export function journeysOf(events: readonly TraceEvent[], cables: Cables): reado
 }
 
 function journeyOf(steps: readonly Step[], events: readonly TraceEvent[], cables: Cables): Journey {
-  const visits = visitsOf(steps, cables)
+  const follower = new CopyFollower(cables)
+  const visits = steps.map((step) => follower.add(step))
   const fate = fateOf(steps, events)
-  const last = visits.find((visit) => visit.steps.includes(fate.end))!
+  const last = visits[steps.indexOf(fate.end)]!
   const path: Step[] = []
   let hops = 0
   let exit: Step | null = null
@@ -106,54 +107,73 @@ interface Located {
  * latest one at its node; else it was handed over within a machine, by the row that names the device
  * or by what happened just before.
  */
-function visitsOf(steps: readonly Step[], cables: Cables): readonly Visit[] {
-  const visits: Visit[] = []
-  const underWay: Located[] = []
-  let previous: Located | null = null
-  for (const step of steps) {
-    const visit: Visit = sameInstant(previous, step)
-      ? previous!.visit
-      : (arrival(underWay, step, cables) ??
-        latestAt(visits, step) ??
-        handedOver(visits, previous, step))
-    if (!visits.includes(visit)) visits.push(visit)
-    visit.steps.push(step)
-    if (step.event.stage === 'transmit') underWay.push({ visit, step })
-    previous = { visit, step }
+class CopyFollower {
+  private readonly cables: Cables
+  private readonly byNode = new Map<string, Visit[]>()
+  /** Copies on a cable, by the place into which it leads. */
+  private readonly underWay = new Map<string, Located[]>()
+  /** The latest step whose row names a device, by that device's place. */
+  private readonly naming = new Map<string, Located>()
+  private previous: Located | null = null
+
+  constructor(cables: Cables) {
+    this.cables = cables
   }
-  return visits
+
+  /** The visit to which the step belongs; steps come in their order. */
+  add(step: Step): Visit {
+    const { event } = step
+    const visit =
+      this.sameInstant(event) ??
+      this.arrival(event) ??
+      this.latestAt(event) ??
+      this.open(event.place, this.naming.get(event.place) ?? this.previous, false)
+    visit.steps.push(step)
+    const located = { visit, step }
+    this.previous = located
+    const target = event.stage === 'transmit' ? this.cables.get(event.place) : undefined
+    if (target !== undefined) push(this.underWay, target, located)
+    const named = / dev (\S+) /.exec(event.row ?? '')?.[1]
+    if (named !== undefined) this.naming.set(named, located)
+    return visit
+  }
+
+  private open(place: string, from: Located | null, isByCable: boolean): Visit {
+    const node = nodeOf(place)
+    const via = from?.step ?? null
+    const visit = { node, steps: [], parent: from?.visit ?? null, via, isByCable }
+    push(this.byNode, node, visit)
+    return visit
+  }
+
+  /** What follows at once at the same place is the same copy. */
+  private sameInstant({ time, place, part }: TraceEvent): Visit | null {
+    if (this.previous === null) return null
+    const { event } = this.previous.step
+    const isSame = time === event.time && place === event.place && part === event.part
+    return isSame ? this.previous.visit : null
+  }
+
+  private arrival({ stage, place, part }: TraceEvent): Visit | null {
+    if (stage !== null && stage !== 'receive' && stage !== 'switch') return null
+    const copies = this.underWay.get(place) ?? []
+    const sent = copies.find((each) => each.step.event.part === part) ?? copies[0]
+    if (sent === undefined) return null
+    copies.splice(copies.indexOf(sent), 1)
+    return this.open(place, sent, true)
+  }
+
+  private latestAt({ place, part }: TraceEvent): Visit | null {
+    const here = this.byNode.get(nodeOf(place)) ?? []
+    const isSamePart = (step: Step) => step.event.part === part
+    return here.findLast(({ steps }) => steps.some(isSamePart)) ?? here.at(-1) ?? null
+  }
 }
 
-/** What follows at once at the same place is the same copy. */
-function sameInstant(previous: Located | null, { event }: Step): boolean {
-  if (previous === null) return false
-  const { time, place, part } = previous.step.event
-  return time === event.time && place === event.place && part === event.part
-}
-
-function arrival(underWay: Located[], step: Step, cables: Cables): Visit | null {
-  const { stage, place, part } = step.event
-  if (stage !== null && stage !== 'receive' && stage !== 'switch') return null
-  const leadsHere = underWay.filter((sent) => cables.get(sent.step.event.place) === place)
-  const sent = leadsHere.find((each) => each.step.event.part === part) ?? leadsHere[0]
-  if (sent === undefined) return null
-  underWay.splice(underWay.indexOf(sent), 1)
-  return { node: nodeOf(place), steps: [], parent: sent.visit, via: sent.step, isByCable: true }
-}
-
-function latestAt(visits: readonly Visit[], { event }: Step): Visit | null {
-  const here = visits.filter(({ node }) => node === nodeOf(event.place))
-  const isSamePart = (step: Step) => step.event.part === event.part
-  return here.findLast(({ steps }) => steps.some(isSamePart)) ?? here.at(-1) ?? null
-}
-
-function handedOver(visits: readonly Visit[], previous: Located | null, { event }: Step): Visit {
-  const node = nodeOf(event.place)
-  const isNaming = (step: Step) => step.event.row?.includes(`dev ${event.place} `) === true
-  const naming = visits.findLast(({ steps }) => steps.some(isNaming))
-  const parent = naming ?? previous?.visit ?? null
-  const via = naming?.steps.findLast(isNaming) ?? previous?.step ?? null
-  return { node, steps: [], parent, via, isByCable: false }
+function push<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }
 
 /** `h1` of `h1/eth0`. */

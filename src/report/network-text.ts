@@ -77,9 +77,10 @@ export function layerLines(layers: LayerResult, layout: Layout): string[] {
   if (total === 0) return []
   const used = LAYER_NAMES.filter(([key]) => layers[key] > 0)
   const width = Math.max(...used.map(([, name]) => name.length))
+  const room = Math.max(1, Math.min(BAR_WIDTH, layout.columns - width - 16))
   const bars = used.map(([key, name]) => {
     const share = layers[key] / total
-    const bar = '█'.repeat(Math.max(1, Math.round(share * BAR_WIDTH))).padEnd(BAR_WIDTH)
+    const bar = '█'.repeat(Math.max(1, Math.round(share * room)))
     const label = `    ${name.padEnd(width)}  ${formatShare(share).padStart(8)}`
     return `${label}  ${paint(layout, 'cyan', bar)}`.trimEnd()
   })

@@ -92,7 +92,7 @@ function circumstances(runs: readonly RunResult[], names: readonly string[]): re
     for (const note of new Set(run.notes)) notes.set(note, [...(notes.get(note) ?? []), names[i]!])
   }
   for (const [note, of] of notes) {
-    const isTold = of.length === runs.length || of.every((name) => note.includes(name))
+    const isTold = of.length === runs.length || of.every((name) => note.includes(`(${name})`))
     const whose = isTold ? '' : ` (${enumerate(of)})`
     sentences.push(`Note${whose}: ${note}${/[.!?]$/.test(note) ? '' : '.'}`)
   }

@@ -1,5 +1,6 @@
 /** The probes of the kernel lab in the simulator, in the lab's order and with its gaps. */
 import { existsSync, readFileSync } from 'node:fs'
+import type { Capture } from '../../src/measure/capture.ts'
 import type { Part } from '../golden/compare.ts'
 import { parseGolden, Recorder, type TextFrame } from '../golden/text.ts'
 import { Lab } from '../lab/lab.ts'
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly seed: string
   /** Seconds that the lab runs on after the last capture. */
   readonly rest?: number
+  /** Takes what passes the points as well. */
+  readonly capture?: Capture
 }
 
 export interface SchemeRun {
@@ -83,7 +86,7 @@ export function runScheme(
   scheme: string,
   build: (lab: Lab) => Setup,
   probes: readonly Probe[],
-  { seed, rest = 5 }: RunOptions,
+  { seed, rest = 5, capture }: RunOptions,
 ): SchemeRun {
   const origin = originOf(scheme)
   const kernel = recordings(scheme, probes)
@@ -92,7 +95,7 @@ export function runScheme(
   )
   const lab = new Lab({ seed, at: origin + (start - 1) * SECOND })
   const setup = build(lab)
-  const recorders = tapAll(lab, setup)
+  const recorders = tapAll(lab, setup, capture)
   const said = new Map<Probe, () => string[]>()
   for (const recording of kernel) {
     said.set(recording.probe, schedule(lab, setup, recording, origin))
@@ -126,10 +129,11 @@ function framesOf(points: Recording['points']): TextFrame[] {
   return POINTS.flatMap((point) => points[point])
 }
 
-function tapAll(lab: Lab, setup: Setup): Record<PointName, Recorder> {
+function tapAll(lab: Lab, setup: Setup, capture?: Capture): Record<PointName, Recorder> {
   const tap = (point: PointName) => {
     const recorder = new Recorder()
     lab.tap(...setup.points[point], recorder)
+    if (capture !== undefined) lab.tap(...setup.points[point], capture.interface(point))
     return recorder
   }
   return { underlay: tap('underlay'), ctr: tap('ctr'), br: tap('br') }

@@ -23,7 +23,7 @@ interface Underlay {
   /** Frames longer than the underlay takes. */
   readonly tooLong: number
   readonly outerFragments: number
-  /** Lengths of the inner IP packets while unfragmentable and fragmentable pings ran. */
+  /** Lengths of the inner IP packets of one request that may be cut. */
   readonly innerLengths: readonly number[]
 }
 
@@ -66,7 +66,7 @@ function run(build: (lab: Lab) => Setup): Case {
     underlay: {
       tooLong: all.filter(({ length }) => length > 1514).length,
       outerFragments: all.filter(isOuterFragment).length,
-      innerLengths: requestLengths(atUnderlay.between(dontFrom, dontTo, 0), source),
+      innerLengths: requestLengths(atUnderlay.between(dontFrom, dontTo, 0)),
     },
   }
 }
@@ -86,7 +86,7 @@ function isOuterFragment({ layers }: TextFrame): boolean {
 }
 
 /** Inner IP lengths of what h1 sends in the tunnel, for one request. */
-function requestLengths(frames: readonly TextFrame[], _source: string): number[] {
+function requestLengths(frames: readonly TextFrame[]): number[] {
   const first = frames.findIndex(
     ({ layers }) => isFromH1(layers) && layers[3]?.protocol === 'vxlan',
   )

@@ -2,7 +2,7 @@ import { Bridge } from '../../src/host/bridge.ts'
 import { Commands } from '../../src/host/commands.ts'
 import { HostDevice } from '../../src/host/host-device.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
-import type { Tap } from '../../src/measure/tap.ts'
+import { addTap, type Tap } from '../../src/measure/tap.ts'
 import { Simulator } from '../../src/sim/simulator.ts'
 import { Kernel } from '../../src/stack/kernel.ts'
 import { KERNEL_PROFILES, type KernelProfile } from '../../src/stack/kernel-profile.ts'
@@ -146,7 +146,7 @@ export class Lab {
   tap(node: string, name: string, tap: Tap): void {
     const device = this.device(node, name)
     device.changePromiscuity(1)
-    device.tap = tap
+    addTap(device, tap)
   }
 
   /** Runs on for a duration in picoseconds. */

@@ -92,7 +92,7 @@ function flannelHost(lab: Lab, h: number, mtu: number): void {
     lab.route(node, 'default', { via: `${subnet}.1` })
     lab.route(node, '10.244.0.0/16', { via: `${subnet}.1` })
   }
-  host.iptables.restore(flannelRules(`${subnet}.0/24`))
+  host.iptables.restore(flannelRules(`${subnet}.0/24`), { noflush: true })
 }
 
 function flannelRules(own: string): string {
