@@ -192,8 +192,8 @@ describe('hosts, networks and containers', () => {
   it('have overrides and fixed addresses', () => {
     const scenario = load(`hosts:
   kernel: 5.15
-  sysctls: { net.ipv4.ip_forward: 1 }
-  override: { h2: { cpus: 2, nic: { mtu: 9000 }, kernel: '4.15', sysctls: { net.core.x: 2 } } }
+  sysctls: { net.ipv4.ip_default_ttl: 1 }
+  override: { h2: { cpus: 2, nic: { mtu: 9000 }, kernel: '4.15', sysctls: { net.ipv4.route.min_pmtu: 2 } } }
 networks: { app: { scheme: tunnel, mtu: 1450B }, lan: { scheme: flat } }
 containers:
   - { name: web, host: h1, networks: [app, lan], address: 10.1.0.9, mac: '02:42:0a:00:01:05' }
@@ -204,8 +204,8 @@ containers:
       kernel: '4.15',
       nic: { mtu: 9000, txQueue: 1000 },
       sysctls: new Map([
-        ['net.ipv4.ip_forward', '1'],
-        ['net.core.x', '2'],
+        ['net.ipv4.ip_default_ttl', '1'],
+        ['net.ipv4.route.min_pmtu', '2'],
       ]),
     })
     expect(scenario.containers).toEqual([
@@ -442,12 +442,12 @@ variants:
       'workload[0].count=2',
       'workload[0].count=3',
       'variants.flat.seed=9',
-      'hosts.sysctls."net.ipv4.ip_forward"=1',
+      'hosts.sysctls."net.ipv4.ip_default_ttl"=1',
     ])
     expect(scenarios.map((each) => each.fabric.links[0]!.rate)).toEqual([5e9, 5e9])
     expect(scenarios.map((each) => each.seed)).toEqual(['1', '9'])
     expect(scenarios[0]!.workloads[0]).toMatchObject({ count: 3 })
-    expect(scenarios[0]!.hosts[0]!.sysctls.get('net.ipv4.ip_forward')).toBe('1')
+    expect(scenarios[0]!.hosts[0]!.sysctls.get('net.ipv4.ip_default_ttl')).toBe('1')
   })
 
   it('set a part of what the file says in short', () => {

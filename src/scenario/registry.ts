@@ -3,8 +3,8 @@
  * scheme is named here.
  */
 import type { z } from 'zod'
-import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
-import type { FabricMode } from './model.ts'
+import type { SchemeContext, SchemeFinding } from '../schemes/contract.ts'
+import type { Ipv4Prefix } from '../wire/ipv4-address.ts'
 
 export interface SchemeRegistry {
   names(): readonly string[]
@@ -20,27 +20,7 @@ export interface SchemeRegistry {
   /** What two networks of one host must not both have: names of devices and chains. */
   claims?(scheme: string, options: unknown): readonly string[]
   /** Faults that lie in the options together with the rest of the scenario. */
-  check?(scheme: string, options: unknown, context: NetworkContext): readonly SchemeFinding[]
-}
-
-export interface NetworkContext {
-  readonly network: string
-  readonly mode: FabricMode
-  readonly fabricSubnet: Ipv4Prefix
-  /** Hosts with the number of their containers on this network, idle ones included. */
-  readonly hosts: readonly {
-    readonly name: string
-    readonly address: Ipv4Address
-    readonly mtu: number
-    readonly containers: number
-  }[]
-}
-
-export interface SchemeFinding {
-  /** Within the options: `['subnet']`. */
-  readonly path: readonly (string | number)[]
-  readonly message: string
-  readonly remedy: string
+  check?(scheme: string, options: unknown, context: SchemeContext): readonly SchemeFinding[]
 }
 
 /** The address block of a network's options, if there is one. */

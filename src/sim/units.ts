@@ -2,7 +2,6 @@
  * Simulated time is a whole number of picoseconds in a float64: at every Ethernet rate up to
  * 400 Gb/s a byte lasts a whole number of them, so times are exact for 2.5 simulated hours.
  */
-export const PICOSECOND = 1
 export const NANOSECOND = 1e3
 export const MICROSECOND = 1e6
 export const MILLISECOND = 1e9
@@ -11,11 +10,6 @@ export const SECOND = 1e12
 /** Picoseconds that one byte occupies at `bitsPerSecond`. */
 export function picosecondsPerByte(bitsPerSecond: number): number {
   return 8e12 / bitsPerSecond
-}
-
-/** Seconds as a plain number, for reports only. */
-export function toSeconds(picoseconds: number): number {
-  return picoseconds / SECOND
 }
 
 /** A duration in the largest unit that keeps it at or above one: `1.5 ms`, `300 s`. */

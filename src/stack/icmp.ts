@@ -3,7 +3,6 @@ import {
   Frame,
   IPV4_HEADER_BYTES,
   PROTOCOL_ICMP,
-  PROTOCOL_UDP,
 } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
@@ -163,9 +162,4 @@ export class Icmp {
     this.globalTokens--
     return true
   }
-}
-
-/** Whether the quoted packet of an error was a UDP datagram. */
-export function quotesUdp(quoted: Frame): boolean {
-  return quoted.protocol === PROTOCOL_UDP
 }

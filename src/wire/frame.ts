@@ -21,7 +21,6 @@ export const VXLAN_HEADER_BYTES = 8
 export const VXLAN_OVERHEAD_BYTES = 50
 
 export const MIN_FRAME_BYTES = 60
-export const FCS_BYTES = 4
 /** FCS, preamble with start delimiter (8) and inter-frame gap (12): what a frame costs besides itself. */
 export const WIRE_OVERHEAD_BYTES = 24
 

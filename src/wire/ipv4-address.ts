@@ -1,4 +1,5 @@
 import { Address4 } from 'ip-address'
+import { Netmask } from 'netmask'
 
 /** An IPv4 address as a signed 32-bit integer, which the engine keeps unboxed. */
 export type Ipv4Address = number
@@ -37,8 +38,11 @@ export function maskOf(length: number): number {
 
 /** Parses `10.0.0.0/8`; a bare address is a /32. Host bits are kept out of `base`. */
 export function parsePrefix(text: string): Ipv4Prefix | null {
+  // netmask takes `010.0.0.1` for octal and `1` for 0.0.0.1: only canonical text may reach it.
   const parsed = parseInterfaceAddress(text)
-  return parsed && { base: parsed.address & maskOf(parsed.length), length: parsed.length }
+  if (parsed === null) return null
+  const block = new Netmask(formatIpv4(parsed.address), parsed.length)
+  return { base: block.netLong | 0, length: block.bitmask }
 }
 
 export function prefix(text: string): Ipv4Prefix {

@@ -5,8 +5,6 @@
  */
 export type MacAddress = number
 
-export const BROADCAST_HI = 0xffffff
-export const BROADCAST_LO = 0xffffff
 export const BROADCAST_MAC: MacAddress = 0xffffffffffff
 
 /** The group bit (I/G) as it stands in the high half. */

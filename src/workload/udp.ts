@@ -114,12 +114,13 @@ export class UdpStream implements Workload, EventTarget {
     const { sequence: stamp, sentAt } = frame
     const number = stamp % this.flows.length
     const { count, receiver: meant } = this.owners[number]!
-    if (meant !== receiver) {
+    const flow = this.flows[number]!
+    // A stamp that was not given out yet is another workload's: two ends may have one address.
+    if (meant !== receiver || stamp >= flow.nextStamp) {
       count.misdelivered++
       return
     }
     const { now } = this.options.simulator
-    const flow = this.flows[number]!
     if (!count.note(flow.record(stamp), now)) return
     const { start, end } = this.window
     if (now < start || now >= end) return

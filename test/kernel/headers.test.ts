@@ -108,8 +108,8 @@ describe.each([
 
   it('takes a DF ping of 1422 bytes and no more', () => {
     const { lab, setup } = build()
-    const { now } = lab.simulator
     const ping = (size: number) => {
+      const { now } = lab.simulator
       const { source, destinationAddress: destination } = setup
       const run = new PingRun(lab, source, { destination, size, pmtu: 'do', times: [now] })
       lab.simulator.run(now + SECOND)

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { size } from '../../schemes/option-types.ts'
 import { KERNEL_PROFILES } from '../../stack/kernel-profile.ts'
+import { KNOWN_SYSCTLS } from '../../stack/sysctl.ts'
 import type { KernelVersion } from '../model.ts'
 import { reference } from './names.ts'
 
@@ -26,7 +27,9 @@ const kernel = z
   .describe('The Linux release whose constants apply.')
   .meta({ type: undefined, enum: [...KERNELS, ...KERNELS.map(Number)] })
 
-const sysctls = z.record(z.string().regex(/^[a-z][a-z0-9_.-]*$/), z.union([z.string(), z.number()]))
+const sysctls = z.strictObject(
+  Object.fromEntries(KNOWN_SYSCTLS.map((name) => [name, z.number().min(0).exactOptional()])),
+)
 
 const costs = z.enum(['none'])
 

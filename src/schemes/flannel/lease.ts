@@ -35,7 +35,7 @@ export function staticLeases(network: NetworkSpec<FlannelOptions>): readonly Lea
 }
 
 /** A locally administered unicast address, as the kernel draws it for a new device. */
-export function randomUnicastMac(random: RandomStream): MacAddress {
+function randomUnicastMac(random: RandomStream): MacAddress {
   const hi = ((random.int32() & 0xfeffff) | 0x020000) & 0xffffff
   return macOf(hi, random.int32() & 0xffffff)
 }
