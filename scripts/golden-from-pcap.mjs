@@ -8,10 +8,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw']
+const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw', 'docker-overlay']
 /** In the order in which the lab ran them. */
 const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol', 'masq']
-const POINTS = ['underlay', 'ctr', 'br']
+const POINTS = ['underlay', 'ctr', 'br', 'gwbr']
 
 const TSHARK = [
   ...['-n', '-T', 'pdml', '-d', 'udp.port==8472,vxlan', '-o', 'ip.defragment:FALSE'],

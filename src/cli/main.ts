@@ -53,7 +53,7 @@ function addWhy(encap: Command): void {
     .argument('<file>', 'scenario file')
     .requiredOption('--from <end>', 'container or host that sends')
     .requiredOption('--to <end>', 'container, host or address')
-    .option('--at <time>', 'when the packet is sent; default: when the first workload begins')
+    .option('--at <time>', 'when the packet is sent; default: just before the workloads')
     .option('--protocol <name>', 'icmp or udp', 'icmp')
     .option('--port <number>', 'UDP destination port', '5001')
     .option('--size <bytes>', 'payload bytes', '56')

@@ -1,5 +1,5 @@
 import type { RunResult } from '../study/result.ts'
-import { enumerate, formatShare } from './format.ts'
+import { enumerate, formatCount, formatShare } from './format.ts'
 import {
   bytesAdded,
   goodput,
@@ -16,6 +16,8 @@ import {
 
 /** Smaller differences are not worth a word. */
 const NOTABLE = 0.005
+/** From here on a ratio is easier to read than a percentage. */
+const MANY_TIMES = 3
 /** With more groups than this only the ends are told. */
 const GROUPS_MAX = 3
 
@@ -28,13 +30,15 @@ interface Group {
 /**
  * What follows from the numbers, in sentences: for each thing measured, who differs from whom and by
  * how much. They say what was counted, side by side, and claim no cause.
- * @param names of the runs.
+ * @param subjects names of the runs.
  */
 export function conclusions(
   runs: readonly RunResult[],
-  names: readonly string[],
+  subjects: readonly string[],
 ): readonly string[] {
   if (runs.length < 2) return []
+  // A name of several words must not run into the sentence.
+  const names = subjects.map((name) => (/[\s,]/.test(name) ? `"${name}"` : name))
   const told = (each: Measure, what: string) =>
     groupsOf(each, names).length > 1 ? [`${what}: ${valuesText(each, names)}.`] : []
   const losses = workloadLosses(runs).flatMap((each) => lossSentence(each, names))
@@ -110,9 +114,13 @@ function latencySentence(runs: readonly RunResult[], names: readonly string[]): 
   if (each === undefined) return []
   const [least, most] = endsOf(each, names)
   if (least === undefined || most === undefined) return []
-  const more = formatShare((most.value - least.value) / least.value)
+  const ratio = most.value / least.value
+  const more =
+    ratio < MANY_TIMES
+      ? `${formatShare(ratio - 1)} longer than`
+      : `${formatCount(Number(ratio.toPrecision(3)))} times as long as`
   const values = `${each.format(most.value)} against ${each.format(least.value)}`
-  const who = `${enumerate(most.names)} took ${more} longer than ${enumerate(least.names)}`
+  const who = `${enumerate(most.names)} took ${more} ${enumerate(least.names)}`
   return [`${each.name.replace(' p50', ', median')}: ${who} (${values}).`]
 }
 

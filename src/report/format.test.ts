@@ -42,6 +42,7 @@ describe('numbers', () => {
     [0.9995, '99.95 %'],
     [0.00000012, '0.000012 %'],
     [1.74, '174 %'],
+    [180.9, '18,100 %'],
   ])('a share of %s is %s', (share, text) => expect(formatShare(share)).toBe(text))
 
   it('groups thousands, and keeps one digit of a fraction', () => {

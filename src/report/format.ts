@@ -57,7 +57,7 @@ export function formatShare(share: number): string {
     const rest = threeDigits(100 - percent)
     return `${Number((100 - rest).toPrecision(12))} %`
   }
-  return `${digits} %`
+  return `${Math.abs(digits) >= 1000 ? formatCount(digits) : digits} %`
 }
 
 /** `12,345`; a fraction keeps one digit. */

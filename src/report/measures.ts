@@ -21,7 +21,7 @@ const measure = (
 ): Measure => ({ name, values: runs.map(pick), format })
 
 /** Whether any run has a value. */
-export function isKnown({ values }: Measure): boolean {
+function isKnown({ values }: Measure): boolean {
   return values.some((value) => value !== null)
 }
 
@@ -41,12 +41,6 @@ function ofStreams(pick: (stream: WorkloadRow) => number | null) {
   }
 }
 
-/** The generator tells its rate in bits; a packet's bits follow from what arrived. */
-function offeredPackets({ offered, goodput, packetsPerSecond }: WorkloadRow): number | null {
-  if (offered === undefined || goodput === undefined || packetsPerSecond === undefined) return null
-  return goodput === 0 ? null : (packetsPerSecond * offered) / goodput
-}
-
 export function offeredRate(runs: readonly RunResult[]): Measure {
   const pick = ofStreams(({ offered }) => offered ?? null)
   return measure(runs, 'UDP offered', formatRate, pick)
@@ -61,10 +55,10 @@ export function goodput(runs: readonly RunResult[]): Measure {
   )
 }
 
-export function packetRates(runs: readonly RunResult[]): readonly Measure[] {
+function packetRates(runs: readonly RunResult[]): readonly Measure[] {
   const arrived = ofStreams(({ packetsPerSecond }) => packetsPerSecond ?? null)
   return [
-    measure(runs, 'UDP packets offered', formatPacketRate, ofStreams(offeredPackets)),
+    measure(runs, 'UDP packets offered', formatPacketRate, ofStreams((row) => row.offeredPacketsPerSecond ?? null)),
     measure(runs, 'UDP packets delivered', formatPacketRate, arrived),
   ]
 }
@@ -133,7 +127,7 @@ export function lostFrames(runs: readonly RunResult[]): Measure {
 }
 
 /** The reasons that took most frames, over all runs. */
-export function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
+function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
   const totals = new Map<string, number>()
   for (const { drops } of runs) {
     for (const { kind, reason, count } of drops) {
@@ -146,7 +140,7 @@ export function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
     .map(([reason]) => measure(runs, `  ${reason}`, formatCount, (run) => lossesOf(run, reason)))
 }
 
-export function lossesOf({ drops }: RunResult, reason: string | null): number {
+function lossesOf({ drops }: RunResult, reason: string | null): number {
   const losses = drops.filter((drop) => drop.kind === 'loss')
   return sum(losses.map((drop) => (reason === null || drop.reason === reason ? drop.count : 0)))
 }

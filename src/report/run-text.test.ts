@@ -52,6 +52,7 @@ function stream(goodput: number, overrides: Partial<WorkloadRow> = {}): Workload
     goodput,
     offered: 10.08e9,
     packetsPerSecond: goodput / 11_200,
+    offeredPacketsPerSecond: 900_000,
     latency: times(427 * MICROSECOND),
     jitter: 115_000,
     errors: [],
@@ -460,6 +461,16 @@ describe('what follows from the numbers', () => {
       variant(name, { workloads: [stream(i === 2 ? 9e9 : 10e9)] }),
     )
     expect(conclusion(runs)).toContain('Goodput: c delivered 10 % less than a and b')
+  })
+
+  it('quotes names of several words, and tells a long time by its ratio', () => {
+    const runs = [
+      variant('a', { workloads: [ping(MICROSECOND)] }),
+      variant('a, one flow', { workloads: [ping(180.9 * MICROSECOND)] }),
+    ]
+    expect(conclusion(runs).replace('\n', ' ')).toContain(
+      'RTT, median: "a, one flow" took 181 times as long as a (181 us against 1 us).',
+    )
   })
 
   it('tells only the ends of many groups', () => {

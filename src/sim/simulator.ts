@@ -71,7 +71,7 @@ export class Simulator {
       this.events++
       // Two calls that do the same: links, which make most events, have one to themselves, so that the
       // engine sees a single class there.
-      if (queue.poppedSequence % 2 === 1) target.fire(queue.poppedArgument)
+      if ((queue.poppedSequence & 1) === 1) target.fire(queue.poppedArgument)
       else target.fire(queue.poppedArgument)
       if (this.stopping) return true
     }

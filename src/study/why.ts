@@ -4,7 +4,7 @@ import { buildWorld } from '../scenario/builder.ts'
 import type { EndpointRef, Scenario } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import type { Schemes } from '../schemes/registry.ts'
-import { SECOND } from '../sim/units.ts'
+import { MILLISECOND, SECOND } from '../sim/units.ts'
 import type { SendError } from '../stack/ipv4.ts'
 import { formatIpv4, parseIpv4 } from '../wire/ipv4-address.ts'
 import { cablesOf } from './cables.ts'
@@ -14,7 +14,7 @@ export interface ProbeRequest {
   readonly from: string
   /** A container, a host or an address. */
   readonly to: string
-  /** When it is sent, picoseconds; null: when the first workload begins. */
+  /** When it is sent, picoseconds; null: just before the first workload begins. */
   readonly at: number | null
   readonly protocol: 'icmp' | 'udp'
   readonly port: number
@@ -55,6 +55,8 @@ export interface ProbeProblem {
 const PATIENCE = 5 * SECOND
 const TRACE = 1
 const FIRST_WORKLOAD_DEFAULT = SECOND
+/** So that the probe meets the caches before any workload has warmed them. */
+const HEAD_START = 10 * MILLISECOND
 
 /** A second run of the same seed with one packet more, which is traced. */
 export function traceProbe(
@@ -69,8 +71,7 @@ export function traceProbe(
   const world = buildWorld(scenario, schemes)
   const recorder = new TraceRecorder(world.simulator)
   world.ledger.tracer = recorder
-  const sentAt = request.at ?? firstStart(scenario)
-  // Up to the instant before: what the scenario does at `sentAt` itself comes after the probe.
+  const sentAt = request.at ?? Math.max(0, firstStart(scenario) - HEAD_START)
   world.simulator.run(Math.max(0, sentAt - 1))
   const cables = cablesOf(world)
   const probe = sendProbe(world, from, to, request, sentAt)

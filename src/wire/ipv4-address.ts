@@ -41,7 +41,8 @@ export function parsePrefix(text: string): Ipv4Prefix | null {
   // netmask takes `010.0.0.1` for octal and `1` for 0.0.0.1: only canonical text may reach it.
   const parsed = parseInterfaceAddress(text)
   if (parsed === null) return null
-  const block = new Netmask(formatIpv4(parsed.address), parsed.length)
+  // Its second argument takes length 0 for none at all, which would make a default route a /32.
+  const block = new Netmask(`${formatIpv4(parsed.address)}/${parsed.length}`)
   return { base: block.netLong | 0, length: block.bitmask }
 }
 

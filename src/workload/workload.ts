@@ -76,6 +76,8 @@ export interface Rates {
   readonly offered: number
   /** Packets per second that arrived. */
   readonly packetsPerSecond: number
+  /** Packets per second that the generator handed over. */
+  readonly offeredPacketsPerSecond: number
 }
 
 export interface PingResult extends DeliveryResult {
@@ -180,6 +182,7 @@ export function ratesOf(window: Window, size: number, arrived: number, offered: 
     goodput: perSecond(arrived * size * 8, window),
     offered: perSecond(offered * size * 8, window),
     packetsPerSecond: perSecond(arrived, window),
+    offeredPacketsPerSecond: perSecond(offered, window),
   }
 }
 

@@ -28,7 +28,12 @@ const kernel = z
   .meta({ type: undefined, enum: [...KERNELS, ...KERNELS.map(Number)] })
 
 const sysctls = z.strictObject(
-  Object.fromEntries(KNOWN_SYSCTLS.map((name) => [name, z.number().min(0).exactOptional()])),
+  Object.fromEntries(
+    KNOWN_SYSCTLS.map((name) => [
+      name,
+      z.number().min(0).exactOptional().describe('As `sysctl` knows it, in its own unit.'),
+    ]),
+  ),
 )
 
 const costs = z.enum(['none'])
