@@ -13,7 +13,8 @@ const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw', 'dock
 const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol', 'masq']
 const POINTS = ['underlay', 'ctr', 'br', 'gwbr']
 
-const TSHARK = [
+const TSHARK = 'tshark'
+const OPTIONS = [
   ...['-n', '-T', 'pdml', '-d', 'udp.port==8472,vxlan', '-o', 'ip.defragment:FALSE'],
   ...['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'],
 ]
@@ -79,7 +80,7 @@ function hex16(show) {
 
 /** Frames of one capture as { epoch, length, layers }, a layer being a protocol and its fields. */
 function framesOf(file) {
-  const pdml = execFileSync('tshark', ['-r', file, ...TSHARK], {
+  const pdml = execFileSync(TSHARK, ['-r', file, ...OPTIONS], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -13,6 +13,14 @@ import {
 } from '../wire/frame.ts'
 import { FaultyChannel } from './faulty-channel.ts'
 
+/** Slots with which a ring starts. */
+const RING = 8
+/** Words of a slot, of which the fourth is not used. */
+const SLOT_SHIFT = 2
+const DEPARTURE = 0
+const ARRIVAL = 1
+const SEQUENCE = 2
+
 /** What a port belongs to: a switch, a router, a NIC. */
 export interface PortOwner {
   readonly name: string
@@ -70,13 +78,14 @@ export class Port implements EventTarget, Holder {
 
   private busyUntil = 0
   private queuedBytes = 0
-  private frames: (Frame | null)[] = new Array(16).fill(null)
-  private arrivals = new Float64Array(16)
-  private departures = new Float64Array(16)
-  private sequences = new Float64Array(16)
-  private lengths = new Int32Array(16)
-  private mask = 15
-  /** Ring positions, ever growing: on the wire [head, tail), of which [waiting, tail) still queue. */
+  private frames: (Frame | null)[] = new Array(RING).fill(null)
+  /** Times of each frame of the ring, side by side: see DEPARTURE and those below it. */
+  private times = new Float64Array(RING << SLOT_SHIFT)
+  private mask = RING - 1
+  /**
+   * Ring positions: on the wire [head, tail), of which [waiting, tail) still queue. They start again at 0
+   * whenever the ring is empty, so that a quiet link stays within one cache line.
+   */
   private head = 0
   private waiting = 0
   private tail = 0
@@ -177,15 +186,16 @@ export class Port implements EventTarget, Holder {
     this.txFrames++
     this.txBytes += length
     this.txWireBytes += wireBytes
-    const departure = start + wireBytes * this.perByte
-    this.busyUntil = departure
-    this.enqueue(frame, length, departure)
+    this.busyUntil = start + wireBytes * this.perByte
+    this.enqueue(frame)
   }
 
   /** Whether the queue has room; what has left by now is taken off it first. */
   private admits(length: number, now: number): boolean {
-    while (this.waiting < this.tail && this.departures[this.waiting & this.mask]! <= now) {
-      this.queuedBytes -= this.lengths[this.waiting & this.mask]!
+    while (this.waiting < this.tail) {
+      const slot = this.waiting & this.mask
+      if (this.times[(slot << SLOT_SHIFT) + DEPARTURE]! > now) break
+      this.queuedBytes -= this.frames[slot]!.length
       this.waiting++
     }
     return (
@@ -203,19 +213,22 @@ export class Port implements EventTarget, Holder {
 
   private generation = 0
 
-  private enqueue(frame: Frame, length: number, departure: number): void {
+  /** Puts a frame that leaves at `busyUntil` on the wire. */
+  private enqueue(frame: Frame): void {
     if (this.tail - this.head > this.mask) this.grow()
     const slot = this.tail & this.mask
+    const at = slot << SLOT_SHIFT
+    const departure = this.busyUntil
     const arrival = departure + this.delay + this.peer!.receiveLatency
     const sequence = this.simulator.takeSequence()
     this.frames[slot] = frame
-    this.lengths[slot] = length
-    this.departures[slot] = departure
-    this.arrivals[slot] = arrival
-    this.sequences[slot] = sequence
+    this.times[at + DEPARTURE] = departure
     if (this.tail++ === this.head) {
       this.simulator.atSequence(arrival, sequence, this, this.generation)
+      return
     }
+    this.times[at + ARRIVAL] = arrival
+    this.times[at + SEQUENCE] = sequence
   }
 
   /** The head of the ring has arrived at the peer. */
@@ -226,16 +239,16 @@ export class Port implements EventTarget, Holder {
     this.frames[slot] = null
     if (this.waiting === this.head) {
       this.waiting++
-      this.queuedBytes -= this.lengths[slot]!
+      this.queuedBytes -= frame.length
     }
-    if (++this.head !== this.tail) {
-      const following = this.head & this.mask
-      this.simulator.atSequence(
-        this.arrivals[following]!,
-        this.sequences[following]!,
-        this,
-        this.generation,
-      )
+    if (++this.head === this.tail) {
+      this.head = 0
+      this.waiting = 0
+      this.tail = 0
+    } else {
+      const at = (this.head & this.mask) << SLOT_SHIFT
+      const { simulator, times } = this
+      simulator.atSequence(times[at + ARRIVAL]!, times[at + SEQUENCE]!, this, this.generation)
     }
     if (this.faults === null) this.peer!.accept(frame)
     else this.faults.transmit(frame, this.peer!)
@@ -258,24 +271,17 @@ export class Port implements EventTarget, Holder {
   private grow(): void {
     const size = (this.mask + 1) * 2
     const frames: (Frame | null)[] = new Array(size).fill(null)
-    const arrivals = new Float64Array(size)
-    const departures = new Float64Array(size)
-    const sequences = new Float64Array(size)
-    const lengths = new Int32Array(size)
+    const times = new Float64Array(size << SLOT_SHIFT)
     for (let position = this.head; position < this.tail; position++) {
       const from = position & this.mask
       const to = position & (size - 1)
       frames[to] = this.frames[from]!
-      arrivals[to] = this.arrivals[from]!
-      departures[to] = this.departures[from]!
-      sequences[to] = this.sequences[from]!
-      lengths[to] = this.lengths[from]!
+      for (let word = 0; word < 1 << SLOT_SHIFT; word++) {
+        times[(to << SLOT_SHIFT) + word] = this.times[(from << SLOT_SHIFT) + word]!
+      }
     }
     this.frames = frames
-    this.arrivals = arrivals
-    this.departures = departures
-    this.sequences = sequences
-    this.lengths = lengths
+    this.times = times
     this.mask = size - 1
   }
 }

@@ -6,7 +6,7 @@ import type { Pair } from '../workload/pairs.ts'
 import { Ping } from '../workload/ping.ts'
 import { UdpRequestResponse } from '../workload/udp-rr.ts'
 import { UdpStream } from '../workload/udp.ts'
-import type { Workload } from '../workload/workload.ts'
+import type { Workload, WorkloadResult } from '../workload/workload.ts'
 import type { EndpointRef, Flow, MacofModel, WorkloadModel } from './model.ts'
 import type { World } from './world.ts'
 
@@ -14,8 +14,33 @@ import type { World } from './world.ts'
 const WARMUP_MAX = 10e9
 const WARMUP_SHARE = 0.1
 
-/** Makes a workload whose ends are in place; it is started by the caller. */
-export function buildWorkload(world: World, model: WorkloadModel): Workload {
+/** A workload of the scenario, made when it starts: only then its containers have addresses. */
+export class ScheduledWorkload {
+  private readonly world: World
+  private readonly model: WorkloadModel
+  private made: Workload | null = null
+
+  constructor(world: World, model: WorkloadModel) {
+    this.world = world
+    this.model = model
+  }
+
+  schedule(): void {
+    this.world.simulator.callAt(this.model.at, () => this.workload.start())
+  }
+
+  private get workload(): Workload {
+    this.made ??= makeWorkload(this.world, this.model)
+    return this.made
+  }
+
+  /** What was measured up to `now`, the simulator's clock. */
+  result(now: number): WorkloadResult {
+    return this.workload.result(now)
+  }
+}
+
+function makeWorkload(world: World, model: WorkloadModel): Workload {
   const { simulator } = world
   const { name, at } = model
   switch (model.kind) {

@@ -10,7 +10,7 @@ import type { Schemes } from '../schemes/registry.ts'
 import { spawn } from '../sim/process.ts'
 import { Simulator } from '../sim/simulator.ts'
 import { buildFabric } from './build-fabric.ts'
-import { buildWorkload } from './build-workload.ts'
+import { ScheduledWorkload } from './build-workload.ts'
 import { FaultSchedule } from './fault-schedule.ts'
 import type { ContainerModel, NetworkModel, Scenario } from './model.ts'
 import type { World, WorldNetwork } from './world.ts'
@@ -32,12 +32,12 @@ export function buildWorld(scenario: Scenario, schemes: Schemes): World {
   }
   for (const network of scenario.networks) startNetwork(world, network, schemes)
   attachContainers(world)
-  // Daemons and containers are set up at time 0; workloads need their addresses.
+  // What takes no time is in place at time 0.
   simulator.run(0)
   for (const model of scenario.workloads) {
-    const workload = buildWorkload(world, model)
+    const workload = new ScheduledWorkload(world, model)
     world.workloads.push(workload)
-    workload.start()
+    workload.schedule()
   }
   new FaultSchedule(world).start()
   return world

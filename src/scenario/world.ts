@@ -6,7 +6,7 @@ import type { Port } from '../link/port.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Daemon, Endpoint, Scheme } from '../schemes/contract.ts'
 import type { Simulator } from '../sim/simulator.ts'
-import type { Workload } from '../workload/workload.ts'
+import type { ScheduledWorkload } from './build-workload.ts'
 import type { LinkModel, NetworkModel, Scenario } from './model.ts'
 
 /** A cable of the scenario with its two ends: `a` at the link's `from`. */
@@ -44,5 +44,5 @@ export interface World extends WorldFabric {
   readonly endpoints: Map<string, readonly Endpoint[]>
   /** Containers that did not get on a network, and why. */
   readonly attachFailures: { container: string; network: string; message: string }[]
-  readonly workloads: Workload[]
+  readonly workloads: ScheduledWorkload[]
 }

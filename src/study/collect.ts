@@ -2,7 +2,7 @@ import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
 import type { LayerBytes, LayerCounter } from '../measure/layers.ts'
 import type { World, WorldNetwork } from '../scenario/world.ts'
-import type { Workload } from '../workload/workload.ts'
+import type { ScheduledWorkload } from '../scenario/build-workload.ts'
 import { VERSION } from '../sim/version.ts'
 import type { HostCounters } from './instruments.ts'
 import type {
@@ -73,7 +73,7 @@ function notesOf(world: World): string[] {
 }
 
 /** A result's own type is wider than the documented row: what is beyond it stands in the row as well. */
-function rowOf(workload: Workload, now: number): WorkloadRow {
+function rowOf(workload: ScheduledWorkload, now: number): WorkloadRow {
   const result: object = workload.result(now)
   return result as WorkloadRow
 }

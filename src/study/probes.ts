@@ -18,13 +18,8 @@ export class Probes {
 
   constructor(world: World) {
     this.world = world
-    const { expectations } = world.scenario
-    for (const { metric } of expectations) {
-      if (metric.kind !== 'reachable') continue
-      const key = keyOf(metric.from, metric.to)
-      if (!this.pings.has(key)) this.pings.set(key, this.probe(key, metric.from, metric.to))
-    }
-    this.duration = this.pings.size === 0 ? 0 : PROBE_TIME
+    const isAsked = world.scenario.expectations.some(({ metric }) => metric.kind === 'reachable')
+    this.duration = isAsked ? PROBE_TIME : 0
   }
 
   private probe(key: string, from: EndpointRef, to: EndpointRef): Ping {
@@ -41,8 +36,16 @@ export class Probes {
     })
   }
 
+  /** To be called when the run has ended: by then its containers have their addresses. */
   start(): void {
-    for (const ping of this.pings.values()) ping.start()
+    for (const { metric } of this.world.scenario.expectations) {
+      if (metric.kind !== 'reachable') continue
+      const key = keyOf(metric.from, metric.to)
+      if (this.pings.has(key)) continue
+      const ping = this.probe(key, metric.from, metric.to)
+      this.pings.set(key, ping)
+      ping.start()
+    }
   }
 
   /** Whether the reply came. */

@@ -10,8 +10,9 @@ import type { Setup } from '../lab/schemes.ts'
 export const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol'] as const
 export type Probe = (typeof PROBES)[number]
 
-const POINTS = ['underlay', 'ctr', 'br'] as const
+const POINTS = ['underlay', 'ctr', 'br', 'gwbr'] as const
 type PointName = (typeof POINTS)[number]
+type PerPoint<T> = Partial<Record<PointName, T>>
 
 /** Simulated time 0 as Unix time: shortly before the first capture, with all schemes in one boot. */
 const BOOT_EPOCH = 1795356800
@@ -24,7 +25,7 @@ const UDP_TAIL = 1.3
 /** One probe as the kernel did it. */
 interface Recording {
   readonly probe: Probe
-  readonly points: Readonly<Record<PointName, readonly TextFrame[]>>
+  readonly points: Readonly<PerPoint<readonly TextFrame[]>>
 }
 
 export interface RunOptions {
@@ -70,8 +71,10 @@ function recordings(scheme: string, probes: readonly Probe[]): Recording[] {
   return probes
     .filter((probe) => existsSync(goldenFile(scheme, `${probe}-underlay`)))
     .map((probe) => {
-      const of = (point: PointName) => parseGolden(goldenText(scheme, `${probe}-${point}`))
-      return { probe, points: { underlay: of('underlay'), ctr: of('ctr'), br: of('br') } }
+      const seen = POINTS.filter((point) => existsSync(goldenFile(scheme, `${probe}-${point}`)))
+      const framesAt = (point: PointName) => parseGolden(goldenText(scheme, `${probe}-${point}`))
+      const points = Object.fromEntries(seen.map((point) => [point, framesAt(point)]))
+      return { probe, points: points as PerPoint<TextFrame[]> }
     })
 }
 
@@ -104,15 +107,16 @@ export function runScheme(
   lab.simulator.run(origin + (windows[windows.length - 1]!.to + rest) * SECOND)
   const at = (seconds: number) => origin + seconds * SECOND
   const parts = windows.flatMap(({ probe, points, from, to }) =>
-    POINTS.map((point) => ({
+    POINTS.filter((point) => points[point] !== undefined).map((point) => ({
       name: `${probe}-${point}`,
-      kernel: points[point],
-      ours: recorders[point].between(at(from), at(to), origin),
+      kernel: points[point]!,
+      ours: recorders[point]!.between(at(from), at(to), origin),
     })),
   )
-  const unseen = POINTS.flatMap((point) =>
-    recorders[point]
-      .between(0, Infinity, origin)
+  // After the last capture the lab was taken down.
+  const unseen = Object.values(recorders).flatMap((recorder) =>
+    recorder
+      .between(0, at(windows[windows.length - 1]!.to), origin)
       .filter(({ time }) => !windows.some(({ from, to }) => time >= from && time < to)),
   )
   return {
@@ -126,17 +130,20 @@ export function runScheme(
 }
 
 function framesOf(points: Recording['points']): TextFrame[] {
-  return POINTS.flatMap((point) => points[point])
+  return Object.values(points).flat()
 }
 
-function tapAll(lab: Lab, setup: Setup, capture?: Capture): Record<PointName, Recorder> {
-  const tap = (point: PointName) => {
+function tapAll(lab: Lab, { points }: Setup, capture?: Capture): PerPoint<Recorder> {
+  const recorders: PerPoint<Recorder> = {}
+  for (const name of POINTS) {
+    const point = points[name]
+    if (point === undefined) continue
     const recorder = new Recorder()
-    lab.tap(...setup.points[point], recorder)
-    if (capture !== undefined) lab.tap(...setup.points[point], capture.interface(point))
-    return recorder
+    recorders[name] = recorder
+    lab.tap(...point, recorder)
+    if (capture !== undefined) lab.tap(...point, capture.interface(name))
   }
-  return { underlay: tap('underlay'), ctr: tap('ctr'), br: tap('br') }
+  return recorders
 }
 
 /** When the kernel's captures ran, seconds. */
@@ -149,7 +156,7 @@ function windowOf({ probe, points }: Recording): { from: number; to: number } {
 /** Schedules a probe's programs. @returns what gives the lines that they said. */
 function schedule(lab: Lab, setup: Setup, recording: Recording, origin: number): () => string[] {
   const { probe } = recording
-  const frames = recording.points[setup.source === 'h1' ? 'underlay' : 'ctr']
+  const frames = recording.points[setup.source === 'h1' ? 'underlay' : 'ctr']!
   const first = origin + frames[0]!.time * SECOND
   const requests = echoTimes(frames).map((times) => times.map((time) => origin + time * SECOND))
   switch (probe) {
@@ -167,8 +174,11 @@ function schedule(lab: Lab, setup: Setup, recording: Recording, origin: number):
       const run = new PingRun(lab, setup.source, command)
       return () => run.lines()
     }
-    case 'isol':
+    case 'isol': {
+      const gateway = recording.points.gwbr
+      if (gateway !== undefined) return overlayIsolationProbe(lab, setup, origin, gateway, first)
       return isolationProbe(lab, setup, [first, ...requests[0]!.slice(1)])
+    }
     default:
       return probe satisfies never
   }
@@ -242,4 +252,36 @@ function isolationProbe(lab: Lab, setup: Setup, times: number[]): () => string[]
   })
   const run = new PingRun(lab, source, { destination, times })
   return () => [...attempt.lines(), ...run.lines()]
+}
+
+/** Pings of the other network by the way out, of a neighbour there, and from an address of its own. */
+function overlayIsolationProbe(
+  lab: Lab,
+  setup: Setup,
+  origin: number,
+  gateway: readonly TextFrame[],
+  lastStart: number,
+): () => string[] {
+  const { source, other, intruder } = setup
+  const [toOther, toNeighbour] = echoTimes(gateway)
+  const at = (seconds: number) => origin + seconds * SECOND
+  const ping = (destination: string, times: readonly number[]) => {
+    const until = times[times.length - 1]! + SECOND
+    return new PingRun(lab, source, { destination, times, until })
+  }
+  // The first request waited for ARP, which is the first frame; so did the first to the neighbour.
+  const [, secondToOther] = toOther!
+  const [firstToNeighbour, secondToNeighbour] = toNeighbour!
+  const last = [lastStart, lastStart + 1.028 * SECOND]
+  const runs = [
+    ping(other!, [at(gateway[0]!.time), at(secondToOther!)]),
+    ping('172.18.0.3', [at(firstToNeighbour!), at(secondToNeighbour!)]),
+    ping(other!, last),
+  ]
+  lab.simulator.callAt(lastStart - 0.01 * SECOND, () => lab.on(source).addr.add(intruder!, 'eth0'))
+  lab.simulator.callAt(last[1]! + 1.01 * SECOND, () => {
+    const device = lab.device(source, 'eth0')
+    lab.namespace(source).removeAddress(device, device.addresses[1]!)
+  })
+  return () => runs.flatMap((run) => run.lines())
 }

@@ -4,17 +4,19 @@ import { Capture } from '../../src/measure/capture.ts'
 import { compareRun } from '../golden/compare.ts'
 import type { TextFrame } from '../golden/text.ts'
 import { Lab } from '../lab/lab.ts'
-import { baseline, dockerOverlay, flannelHostgw, flannelVxlan, macvlan, type Setup } from '../lab/schemes.ts'
+import { dockerOverlay } from '../lab/overlay.ts'
+import { baseline, flannelHostgw, flannelVxlan, macvlan, type Setup } from '../lab/schemes.ts'
 import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
 import { goldenLog, type Probe, runScheme, type SchemeRun } from './golden-run.ts'
 
 /**
- * Kernel timers are rounded up to 64 jiffies when they are 5 s long: one such tick came at this time
- * of the captures (a neighbour's DELAY ended in macvlan's df1472). A boot that ticks then ticks as the
- * lab's kernel did in all of its captures, which were made one after the other.
+ * Kernel timers of 5 s are rounded up to 64 jiffies: one such tick came at this time of the captures
+ * (a neighbour's DELAY ended in macvlan's df1472). A boot that ticks then ticks as the lab's kernel did
+ * in all of its captures, which were made one after the other. The CPUs of that kernel saw a tick up to
+ * a jiffy apart: this is the middle of what they saw.
  */
-const TICK = 54.755e12
-const TICK_TOLERANCE = 0.5e9
+const TICK = 54.759e12
+const TICK_TOLERANCE = 0.3e9
 const TICK_JIFFIES = 64
 
 function seedOfBoot(): string {
@@ -28,17 +30,15 @@ function seedOfBoot(): string {
 }
 
 const SEED = seedOfBoot()
-/** Two CPUs see a tick up to a jiffy apart; the rest is how exactly the seed fits. */
+/** A jiffy, and how exactly the seed fits. */
 const TIME_TOLERANCE = 0.005
-
-const OVERLAY = { containerMtu: 1450, bridgeMtu: 1450, vxlanMtu: 1450 }
 
 const SCHEMES: readonly [string, (lab: Lab) => Setup][] = [
   ['baseline', (lab) => baseline(lab)],
   ['macvlan', (lab) => macvlan(lab)],
   ['flannel-vxlan', (lab) => flannelVxlan(lab)],
   ['flannel-hostgw', (lab) => flannelHostgw(lab)],
-  ['docker-overlay', (lab) => dockerOverlay(lab, OVERLAY)],
+  ['docker-overlay', (lab) => dockerOverlay(lab)],
 ]
 
 /** As the lab did it: the last probe in a lab of its own. */
@@ -47,16 +47,20 @@ const RUNS: readonly (readonly Probe[])[] = [
   ['isol'],
 ]
 
+/**
+ * Where only one of the four errors reached ping, though the frames are those of the other schemes,
+ * in which all four did. Nobody knows why.
+ */
+const UNEXPLAINED = new Set(['docker-overlay arpnx'])
+
 const hasTshark = peerAvailable('tshark')
 
 function isUnicastArp({ layers: [ethernet, next] }: TextFrame): boolean {
   return next?.protocol === 'arp' && ethernet?.fields.get('dst') !== 'ff:ff:ff:ff:ff:ff'
 }
 
-const NOT_ISOLATED = ['baseline', 'docker-overlay']
-
 describe.each(SCHEMES)('%s', (scheme, build) => {
-  const runs = RUNS.filter((probes) => !NOT_ISOLATED.includes(scheme) || !probes.includes('isol')).map(
+  const runs = RUNS.filter((probes) => scheme !== 'baseline' || !probes.includes('isol')).map(
     (probes) => runScheme(scheme, build, probes, { seed: SEED }),
   )
 
@@ -80,7 +84,7 @@ describe.each(SCHEMES)('%s', (scheme, build) => {
   it('tells its programs what the kernel told', () => {
     const said = new Map(runs.flatMap((run) => [...run.said]))
     for (const [probe, lines] of goldenLog(scheme)) {
-      if (!said.has(probe) && NOT_ISOLATED.includes(scheme)) continue
+      if (UNEXPLAINED.has(`${scheme} ${probe}`)) continue
       expect(said.get(probe), probe).toEqual(lines.filter((line) => !line.startsWith('# ')))
     }
   })

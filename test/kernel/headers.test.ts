@@ -4,8 +4,9 @@ import { ipv4 } from '../../src/wire/ipv4-address.ts'
 import { compareRun } from '../golden/compare.ts'
 import { type Layer, parseGolden, Recorder, type TextFrame } from '../golden/text.ts'
 import { Lab } from '../lab/lab.ts'
+import { dockerOverlay } from '../lab/overlay.ts'
 import { canPing, PingRun, udpSend, udpServer } from '../lab/probes.ts'
-import { dockerOverlay, flannelVxlan, type Setup } from '../lab/schemes.ts'
+import { flannelVxlan, type Setup } from '../lab/schemes.ts'
 import { goldenText } from './golden-run.ts'
 
 const SECOND = 1e12
@@ -35,8 +36,7 @@ function innerIp({ layers }: TextFrame): Layer {
 }
 
 const routed = () => start((lab) => flannelVxlan(lab))
-const bridged = () =>
-  start((lab) => dockerOverlay(lab, { containerMtu: 1450, bridgeMtu: 1450, vxlanMtu: 1450 }))
+const bridged = () => start((lab) => dockerOverlay(lab))
 
 describe('the outer source port', () => {
   it('tells 16 flows apart, keeps to a flow, and is the addresses’ own for fragments and ICMP', () => {

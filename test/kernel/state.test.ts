@@ -8,6 +8,7 @@ import {
   showRoutes,
 } from '../../src/host/show.ts'
 import { Lab } from '../lab/lab.ts'
+import { dockerOverlay } from '../lab/overlay.ts'
 import { canPing } from '../lab/probes.ts'
 import { baseline, flannelHostgw, flannelVxlan, macvlan } from '../lab/schemes.ts'
 import { goldenText, runScheme } from './golden-run.ts'
@@ -19,13 +20,14 @@ type Dump = Map<string, Record<Kind, string[]>>
 const MAC = '(?:[0-9a-f]{2}:){5}[0-9a-f]{2}'
 const LINK = new RegExp(`^(\\S+) +(\\S+) +(${MAC}) <(.*)>$`)
 const ADDRESS = /^(\S+) +(UP|DOWN|UNKNOWN)( .*)?$/
-const NEIGHBOUR = new RegExp(`^[\\d.]+ dev \\S+ lladdr ${MAC} `)
+const NEIGHBOUR = new RegExp(`^[\\d.]+ dev \\S+ (lladdr ${MAC} |FAILED|INCOMPLETE)`)
 const FDB = new RegExp(`^${MAC} dev `)
 const VXLAN = /vxlan id .* udpcsum/
-const VXLAN_HEAD = /^\d+: |^ +link\//
+/** Lines about a VXLAN device that hold what other kinds of line hold too, or what is not modelled. */
+const OTHER_DETAIL = /^\d+: |^ +(link\/|bridge_slave)/
 
 function kindOf(line: string): Kind | null {
-  if (VXLAN_HEAD.test(line)) return null
+  if (OTHER_DETAIL.test(line)) return null
   if (VXLAN.test(line)) return 'vxlan'
   if (LINK.test(line)) return 'links'
   if (FDB.test(line)) return 'fdb'
@@ -44,8 +46,9 @@ function kernelDump(scheme: string): Dump {
     const entry = emptyNode()
     for (const line of lines) {
       const kind = kindOf(line)
-      // The number behind @if says which device of another namespace the peer is.
-      if (kind !== null) entry[kind].push(line.trim().replace(/@if\d+/, ''))
+      // Numbers of devices and of namespaces, as that kernel gave them out.
+      const plain = line.trim().replace(/@if\d+| link-netnsid \d+/, '')
+      if (kind !== null) entry[kind].push(plain)
     }
     dump.set(node!, entry)
   }
@@ -97,9 +100,12 @@ function vxlanLine({ linkinfo }: LinkJson): string {
   const data = linkinfo!.info_data
   const range = data['port_range'] as { low: number; high: number }
   const words = [
-    `vxlan id ${data['id']} local ${data['local']} dev ${data['link']}`,
+    `vxlan id ${data['id']}`,
+    data['local'] === undefined ? [] : `local ${data['local']}`,
+    data['link'] === undefined ? [] : `dev ${data['link']}`,
     `srcport ${range.low} ${range.high} dstport ${data['port']}`,
     data['learning'] === true ? [] : 'nolearning',
+    ['proxy', 'l2miss', 'l3miss'].filter((flag) => data[flag] === true),
     `ttl ${data['ttl'] === 0 ? 'auto' : data['ttl']} ageing ${data['ageing']}`,
     data['udp_csum'] === true ? 'udpcsum' : 'noudpcsum',
   ]
@@ -117,7 +123,7 @@ function normalised(dump: Dump, configured: ReadonlySet<string>): Dump {
     for (const line of links) {
       const [, name, , mac] = LINK.exec(line)!
       macOf.set(`${node} ${name}`, mac!)
-      if (/^(cni|br|sw)\d/.test(name!)) ownerOf.set(mac!, `${node}/${name}`)
+      if (/^((cni|br|sw)\d|docker_gwbridge)$/.test(name!)) ownerOf.set(mac!, `${node}/${name}`)
     }
   }
   const rename = (node: string, line: string) => {
@@ -165,6 +171,11 @@ describe('tables as the kernel had them', () => {
   it('flannel-hostgw, after its isolation probe', () => {
     const build = (lab: Lab) => flannelHostgw(lab)
     expectSame('flannel-hostgw', runScheme('flannel-hostgw', build, ['isol'], RUN).lab)
+  })
+
+  it('docker-overlay, after its isolation probe', () => {
+    const build = (lab: Lab) => dockerOverlay(lab)
+    expectSame('docker-overlay', runScheme('docker-overlay', build, ['isol'], RUN).lab)
   })
 
   it('macvlan, after some traffic', () => {

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { Recorder, type TextFrame } from '../golden/text.ts'
 import { Lab } from '../lab/lab.ts'
+import { dockerOverlay } from '../lab/overlay.ts'
 import { PingRun, udpSend, udpServer } from '../lab/probes.ts'
-import { dockerOverlay, flannelVxlan, type Setup } from '../lab/schemes.ts'
+import { flannelVxlan, type Setup } from '../lab/schemes.ts'
 
 const SECOND = 1e12
 const MTU = 1450

@@ -15,6 +15,8 @@ export interface PingCommand {
   readonly times: readonly number[]
   /** One more request at the first answer: ping looks whether one is due whenever it wakes. */
   readonly oneMoreAtAnswer?: boolean
+  /** When it stops waiting for answers, picoseconds. */
+  readonly until?: number
 }
 
 /** ping(8) with the times of its requests given; `lines` is what it printed, without times. */
@@ -35,6 +37,9 @@ export class PingRun {
     this.command = command
     this.left = command.oneMoreAtAnswer === true ? 1 : 0
     for (const time of command.times) lab.simulator.callAt(time, () => this.send())
+    if (command.until !== undefined) {
+      lab.simulator.callAt(command.until, () => this.socket?.close())
+    }
   }
 
   private send(): void {

@@ -19,7 +19,13 @@ export interface Setup {
   readonly other?: string
   /** An address of the other network that the source takes, to get at it. */
   readonly intruder?: string
-  readonly points: { readonly underlay: Point; readonly ctr: Point; readonly br: Point }
+  readonly points: {
+    readonly underlay: Point
+    readonly ctr: Point
+    readonly br: Point
+    /** The bridge of the containers' way out, where they have one. */
+    readonly gwbr?: Point
+  }
 }
 
 export function baseline(lab: Lab, hosts = 2): Setup {
@@ -169,66 +175,4 @@ export function flannelHostgw(lab: Lab, hosts = 2): Setup {
     }
   }
   return flannelSetup(1500)
-}
-
-export interface OverlayOptions {
-  readonly containerMtu: number
-  readonly bridgeMtu: number
-  readonly vxlanMtu: number
-  /** `df set` on the VXLAN device: DF on the outer packets. */
-  readonly df?: boolean
-  /** Whether bridged packets meet the rules of the overlay's namespace. */
-  readonly brNetfilter?: boolean
-}
-
-/**
- * One network 10.0.1.0/24 as a swarm's overlay driver lays it: on each host a namespace with a bridge
- * and a VXLAN device, in which every peer stands as a static neighbour and FDB entry.
- */
-export function dockerOverlay(lab: Lab, options: OverlayOptions, hosts = 2): Setup {
-  lab.underlay(hosts)
-  for (let h = 1; h <= hosts; h++) overlayHost(lab, h, options, hosts)
-  return {
-    source: 'c1',
-    destination: 'c2',
-    destinationAddress: '10.0.1.12',
-    mtu: options.containerMtu,
-    missing: '10.0.1.77',
-    points: { underlay: ['h1', 'eth0'], ctr: ['c1', 'eth0'], br: ['ov1', 'br0'] },
-  }
-}
-
-function overlayHost(lab: Lab, h: number, options: OverlayOptions, hosts: number): void {
-  const { containerMtu, bridgeMtu, vxlanMtu, df, brNetfilter } = options
-  const overlay = lab.addNode(`ov${h}`)
-  const address = `10.0.1.${10 + h}`
-  // Its outer packets belong to the host's namespace, where it is made and whence it is moved.
-  overlay.link.add({
-    name: 'vxlan0',
-    type: 'vxlan',
-    underlay: lab.namespace(`h${h}`),
-    vni: 4097,
-    dstPort: 4789,
-    proxy: true,
-    learning: true,
-    l2miss: true,
-    l3miss: true,
-    ...(df === true ? { df: 'set' as const } : {}),
-    mtu: vxlanMtu,
-  })
-  lab.bridge(`ov${h}`, 'br0', bridgeMtu, '10.0.1.1/24')
-  overlay.link.master('vxlan0', 'br0')
-  overlay.link.up('vxlan0')
-  const container = lab.addNode(`c${h}`)
-  lab.veth([`ov${h}`, 'veth0'], [`c${h}`, 'eth0'], containerMtu, { peerMac: macOfAddress(address) })
-  overlay.link.master('veth0', 'br0')
-  container.addr.add(`${address}/24`, 'eth0')
-  if (brNetfilter === false) overlay.sysctl('net.bridge.bridge-nf-call-iptables', 0)
-  for (let r = 1; r <= hosts; r++) {
-    if (r === h) continue
-    const peer = `10.0.1.${10 + r}`
-    const lladdr = lab.mac(macOfAddress(peer))
-    overlay.neigh.replace({ dst: ipv4(peer), lladdr, dev: 'vxlan0', nud: 'PERMANENT' })
-    overlay.fdb.replace({ lladdr, dev: 'vxlan0', dst: ipv4(hostAddress(r)) })
-  }
 }

@@ -6,7 +6,7 @@ import { type MacAddress, mac, macHi, macLo } from '../../src/wire/mac-address.t
 import type { Lab } from './lab.ts'
 
 /** IEEE 802 local experimental EtherType 1. */
-export const ETHERTYPE_TEST = 0x88b5
+const ETHERTYPE_TEST = 0x88b5
 const CONTENT_BYTES = 46
 
 /** MACs that an attacker uses: 0a:00:00 and a running number. */

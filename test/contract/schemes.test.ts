@@ -1,0 +1,56 @@
+/** Every scheme and variant of the registry under one contract. */
+import { expect, it } from 'vitest'
+import { builtinSchemes } from '../../src/schemes/registry.ts'
+import { type SchemeContract, schemeContract } from './scheme-contract.ts'
+
+const scheme = (name: string) => builtinSchemes.get(name)!
+
+const NO_NAMESPACE = 'containers are processes of the host and have its address'
+
+const CONTRACTS: readonly SchemeContract[] = [
+  {
+    name: 'host',
+    scheme: scheme('host'),
+    skip: [
+      { test: 'own addresses', reason: NO_NAMESPACE },
+      { test: 'taken address', reason: NO_NAMESPACE },
+      { test: 'exhaustion', reason: NO_NAMESPACE },
+      { test: 'detach', reason: NO_NAMESPACE },
+    ],
+  },
+  {
+    name: 'bridge',
+    scheme: scheme('bridge'),
+    small: { subnet: '172.17.0.0/29' },
+    skip: [
+      { test: 'cross host', reason: 'each host has a subnet of its own, the same one' },
+      { test: 'jumbo', reason: 'the engine takes the MTU that it is told, 1500 by default' },
+    ],
+  },
+  {
+    name: 'macvlan',
+    scheme: scheme('macvlan'),
+    small: { subnet: '10.20.0.0/28' },
+    skip: [{ test: 'host to own container', reason: 'the parent does not hear its children' }],
+  },
+  {
+    name: 'macvlan, given ranges and random MAC addresses',
+    scheme: scheme('macvlan'),
+    options: { ranges: { h1: '10.20.1.0/24', h2: '10.20.2.0/24' }, macs: 'random' },
+    small: { subnet: '10.20.0.0/28', ranges: { h1: '10.20.0.0/29', h2: '10.20.0.8/29' } },
+    skip: [{ test: 'host to own container', reason: 'the parent does not hear its children' }],
+  },
+  ...['vxlan', 'host-gw'].map((backend) => ({
+    name: `flannel/${backend}`,
+    scheme: scheme('flannel'),
+    options: { backend },
+    small: { backend, subnet: '10.244.0.0/24', subnetLen: 28 },
+  })),
+]
+
+for (const contract of CONTRACTS) schemeContract(contract)
+
+it('leaves no scheme of the registry out', () => {
+  const covered = new Set(CONTRACTS.map((contract) => contract.scheme.name))
+  expect([...covered].sort()).toEqual([...builtinSchemes.names()].sort())
+})

@@ -1,0 +1,62 @@
+/** The examples are tests: every file of scenarios/ loads, runs and meets what it says it expects. */
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { formatIssues } from '../../src/scenario/issues.ts'
+import { loadScenarioFile } from '../../src/scenario/load.ts'
+import type { Scenario } from '../../src/scenario/model.ts'
+import { builtinSchemes } from '../../src/schemes/registry.ts'
+import { runResultSchema } from '../../src/study/result.ts'
+import { Run } from '../../src/study/run.ts'
+import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
+
+const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url))
+const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'))
+const hasTshark = peerAvailable('tshark')
+
+/** So many events of a run are captured: all of a small scenario, the beginning of a large one. */
+const CAPTURED_EVENTS = 40_000
+const SLICE = 1_000_000
+
+function scenariosOf(file: string): readonly Scenario[] {
+  const loaded = loadScenarioFile(FOLDER + file, builtinSchemes)
+  if (!loaded.ok) throw new Error(formatIssues(loaded.issues))
+  return loaded.scenarios
+}
+
+function run(scenario: Scenario): Run {
+  const run = new Run(scenario, builtinSchemes, { capture: false })
+  while (!run.advance(SLICE)) continue
+  return run
+}
+
+describe.each(FILES)('%s', (file) => {
+  const scenarios = scenariosOf(file)
+  const variants = scenarios.map((scenario) => [scenario.variant ?? 'alone', scenario] as const)
+
+  it('says why, cites a source and expects something of every variant', () => {
+    for (const { why, source, expectations } of scenarios) {
+      expect(why.length).toBeGreaterThan(100)
+      expect(source).not.toBeNull()
+      expect(expectations.length).toBeGreaterThan(0)
+    }
+  })
+
+  it.each(variants)('%s: meets its expectations, with the same bytes every time', (_, scenario) => {
+    const first = run(scenario)
+    const result = first.result()
+    expect(result.expectations.filter(({ passed }) => !passed)).toEqual([])
+    expect(result.ledger.balanced).toBe(true)
+    expect(first.world.ledger.imbalance()).toBe(0)
+    expect(runResultSchema.parse(result)).toEqual(result)
+    expect(JSON.stringify(run(scenario).result())).toBe(JSON.stringify(result))
+  })
+
+  it.skipIf(!hasTshark)('writes a capture that tshark reads without complaint', () => {
+    const captured = new Run(scenarios.at(-1)!, builtinSchemes, { capture: true })
+    captured.advance(CAPTURED_EVENTS)
+    const packets = expectCleanCapture(captured.capture!.bytes())
+    expect(packets.length).toBe(captured.capture!.captured)
+    expect(packets.length).toBeGreaterThan(0)
+  })
+})
