@@ -8,6 +8,7 @@ import {
   showRoutes,
 } from '../host/show.ts'
 import { buildWorld } from '../scenario/builder.ts'
+import { suggest } from '../scenario/did-you-mean.ts'
 import type { World } from '../scenario/world.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
 import { parseQuantity } from '../sim/quantities.ts'
@@ -19,24 +20,26 @@ import { load, selectVariants } from './load.ts'
 
 interface InspectFlags {
   readonly at?: string
-  readonly json: boolean
+  readonly json?: boolean
   readonly variant?: string
   readonly seed?: string
-  readonly set: readonly string[]
+  readonly set?: readonly string[]
 }
 
 type Show = (namespace: NetNamespace) => Shown
 
-const COMMANDS: Readonly<Record<string, Show>> = {
-  'ip route': showRoutes,
-  'ip neigh': showNeighbours,
-  'ip link': showLinks,
-  'ip addr': showAddresses,
-  'bridge fdb': showFdb,
-  'iptables-save': (namespace) => {
-    const text = namespace.filter?.save() ?? ''
-    return { lines: text === '' ? [] : text.trimEnd().split('\n'), json: [{ rules: text }] }
-  },
+const COMMANDS: ReadonlyMap<string, Show> = new Map([
+  ['ip route', showRoutes],
+  ['ip neigh', showNeighbours],
+  ['ip link', showLinks],
+  ['ip addr', showAddresses],
+  ['bridge fdb', showFdb],
+  ['iptables-save', showRules],
+])
+
+function showRules(namespace: NetNamespace): Shown {
+  const text = namespace.filter?.save() ?? ''
+  return { lines: text === '' ? [] : text.trimEnd().split('\n'), json: [{ rules: text }] }
 }
 
 /** `encap inspect FILE NODE COMMAND...`: runs to an instant, then prints a table as the tool would. */
@@ -51,8 +54,8 @@ export function inspectCommand(
   const world = buildWorld(scenario!, builtinSchemes)
   world.simulator.run(flags.at === undefined ? scenario!.duration : timeOf(flags.at))
   const shown = tableOf(world, node, words.join(' '))
-  const text = flags.json ? JSON.stringify(shown.json, null, 1) : shown.lines.join('\n')
-  process.stdout.write(`${text}\n`)
+  const lines = flags.json ? [JSON.stringify(shown.json, null, 1)] : shown.lines
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 }
 
 function timeOf(text: string): number {
@@ -69,14 +72,22 @@ function tableOf(world: World, node: string, command: string): Shown {
   }
   const namespace = namespaceOf(world, node)
   if (!namespace) {
-    const known = [...world.hosts.keys(), ...world.routers.keys(), ...world.switches.keys()]
-    const names = `${known.slice(0, 12).join(', ')} and the containers`
-    throw new ExitError(EXIT_BAD_INPUT, `there is no node ${node}; there are ${names}`)
+    if (world.clouds.has(node)) {
+      throw new ExitError(EXIT_BAD_INPUT, `${node} is a cloud's network: it has no table to show`)
+    }
+    const remedy = suggest(node, nodesOf(world), 'nodes')
+    throw new ExitError(EXIT_BAD_INPUT, `there is no node "${node}"; ${remedy}`)
   }
-  const show = COMMANDS[command]
-  if (show) return show(namespace)
-  const known = Object.keys(COMMANDS).join(', ')
-  throw new ExitError(EXIT_BAD_INPUT, `cannot show "${command}"; what can be shown: ${known}`)
+  const show = COMMANDS.get(command)
+  if (show !== undefined) return show(namespace)
+  const remedy = suggest(command, [...COMMANDS.keys()], 'what can be shown')
+  throw new ExitError(EXIT_BAD_INPUT, `cannot show "${command}"; ${remedy}`)
+}
+
+function nodesOf(world: World): string[] {
+  const hosts = [...world.hosts.values()]
+  const containers = hosts.flatMap((host) => [...host.containers.keys()])
+  return [...world.hosts.keys(), ...world.routers.keys(), ...world.switches.keys(), ...containers]
 }
 
 function namespaceOf(world: World, node: string): NetNamespace | undefined {

@@ -1,3 +1,4 @@
+import { suggest } from '../scenario/did-you-mean.ts'
 import { formatIssues } from '../scenario/issues.ts'
 import { loadScenarioFile } from '../scenario/load.ts'
 import type { Scenario } from '../scenario/model.ts'
@@ -6,13 +7,37 @@ import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
 import { hasColor } from './terminal.ts'
 
 export interface LoadFlags {
-  readonly set: readonly string[]
+  readonly set?: readonly string[]
   readonly seed?: string
+}
+
+export interface LoadedFile {
+  readonly file: string
+  readonly scenarios: readonly Scenario[]
+}
+
+/** Loads several files; what is wrong with some of them comes back as text, a file each. */
+export function loadAll(
+  files: readonly string[],
+  flags: LoadFlags,
+): { readonly loaded: readonly LoadedFile[]; readonly wrong: readonly string[] } {
+  const loaded: LoadedFile[] = []
+  const wrong: string[] = []
+  for (const file of files) {
+    try {
+      loaded.push({ file, scenarios: load(file, flags) })
+    } catch (error) {
+      if (!(error instanceof ExitError)) throw error
+      wrong.push(error.message)
+    }
+  }
+  return { loaded, wrong }
 }
 
 /** Loads a scenario file, or ends with everything that is wrong with it and exit status 2. */
 export function load(file: string, flags: LoadFlags): readonly Scenario[] {
-  const settings = [...flags.set]
+  if (flags.seed === '') throw new ExitError(EXIT_BAD_INPUT, '--seed: it must not be empty')
+  const settings = [...(flags.set ?? [])]
   if (flags.seed !== undefined) settings.push(`seed=${JSON.stringify(flags.seed)}`)
   const result = attempt(file, () => loadScenarioFile(file, builtinSchemes, { settings }))
   if (result.ok) return result.scenarios
@@ -43,11 +68,11 @@ export function selectVariants(
   file: string,
 ): readonly Scenario[] {
   if (wanted.length === 0) return scenarios
-  const known = scenarios.map((scenario) => scenario.variant ?? '(none)')
+  const known = scenarios.flatMap(({ variant }) => (variant === null ? [] : [variant]))
   for (const name of wanted) {
     if (known.includes(name)) continue
-    const remedy = `it has ${known.join(', ')}`
-    throw new ExitError(EXIT_BAD_INPUT, `--variant: ${file} has no variant ${name}; ${remedy}`)
+    const remedy = suggest(name, known, 'variants')
+    throw new ExitError(EXIT_BAD_INPUT, `--variant: ${file} has no variant "${name}"; ${remedy}`)
   }
-  return scenarios.filter((scenario) => wanted.includes(scenario.variant ?? ''))
+  return scenarios.filter(({ variant }) => variant !== null && wanted.includes(variant))
 }

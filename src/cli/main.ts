@@ -1,139 +1,15 @@
-import { Command, CommanderError } from 'commander'
-import { VERSION } from '../sim/version.ts'
-import { EXIT_BAD_INPUT, EXIT_BUG, ExitError } from './exit.ts'
+import { EXIT_BAD_INPUT } from './exit.ts'
+import { main } from './program.ts'
 
-/** Commands are loaded when they are called: `encap --help` need not read the simulator. */
-function program(): Command {
-  const encap = new Command('encap')
-    .description('Packet-level simulator of container networks.')
-    .version(VERSION)
-    .exitOverride()
-    .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText(
-      'after',
-      `
-Exit status: 0 all is well, 1 an expectation failed, 2 bad input, 3 a bug of encap.
-
-Examples:
-  encap run scenarios/overlay-versus-underlay.yaml
-  encap why scenarios/mtu-black-hole.yaml --from c1 --to c2 --size 1472 --df
-  encap schema > encap.schema.json`,
-    )
-  addRun(encap)
-  addWhy(encap)
-  addInspect(encap)
-  addOthers(encap)
-  return encap
-}
-
-const collect = (value: string, previous: string[]) => [...previous, value]
-
-function addRun(encap: Command): void {
-  encap
-    .command('run')
-    .description('run scenario files and show what was measured')
-    .argument('<file...>', 'scenario files')
-    .option('--seed <seed>', 'seed of all chance, instead of that of the file')
-    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect, [])
-    .option('--variant <name>', 'only this variant (repeatable)', collect, [])
-    .option('--json <file>', 'write the results as JSON (- for standard output)')
-    .option('--pcap <dir>', 'write a pcapng capture of each run')
-    .option('--verbose', 'show every counter', false)
-    .action(async (files: string[], options) => {
-      const { runCommand } = await import('./run.ts')
-      await runCommand(files, options)
-    })
-}
-
-function addWhy(encap: Command): void {
-  encap
-    .command('why')
-    .description('follow one packet hop by hop, and say why it did not arrive')
-    .argument('<file>', 'scenario file')
-    .requiredOption('--from <end>', 'container or host that sends')
-    .requiredOption('--to <end>', 'container, host or address')
-    .option('--at <time>', 'when the packet is sent; default: just before the workloads')
-    .option('--protocol <name>', 'icmp or udp', 'icmp')
-    .option('--port <number>', 'UDP destination port', '5001')
-    .option('--size <bytes>', 'payload bytes', '56')
-    .option('--df', 'set the DF bit, as `ping -M do`', false)
-    .option('--ttl <number>', 'time to live', '64')
-    .option('--variant <name>', 'variant of the file; default: its first')
-    .option('--seed <seed>', 'seed of all chance, instead of that of the file')
-    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect, [])
-    .action(async (file: string, options) => {
-      const { whyCommand } = await import('./why.ts')
-      whyCommand(file, options)
-    })
-}
-
-function addInspect(encap: Command): void {
-  encap
-    .command('inspect')
-    .description('run to an instant and show a table as its tool would print it')
-    .argument('<file>', 'scenario file')
-    .argument('<node>', 'host, container, router or switch')
-    .argument(
-      '<command...>',
-      'ip route, ip neigh, ip link, ip addr, bridge fdb, iptables-save; mac of a switch',
-    )
-    .option('--at <time>', 'simulated time; default: the end of the run')
-    .option('-j, --json', 'as `ip -j` and `bridge -j` print it', false)
-    .option('--variant <name>', 'variant of the file; default: its first')
-    .option('--seed <seed>', 'seed of all chance, instead of that of the file')
-    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect, [])
-    .action(async (file: string, node: string, words: string[], options) => {
-      const { inspectCommand } = await import('./inspect.ts')
-      inspectCommand(file, node, words, options)
-    })
-}
-
-function addOthers(encap: Command): void {
-  encap
-    .command('validate')
-    .description('check scenario files without running them')
-    .argument('<file...>', 'scenario files')
-    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect, [])
-    .action(async (files: string[], options) => {
-      const { validateCommand } = await import('./validate.ts')
-      validateCommand(files, options)
-    })
-  encap
-    .command('schema')
-    .description('print the JSON Schema of scenario files')
-    .option('--results', 'that of the results of `run --json` instead', false)
-    .action(async (options) => {
-      const { schemaCommand } = await import('./schema.ts')
-      schemaCommand(options)
-    })
-  encap
-    .command('list')
-    .description('list scenarios, schemes and switch profiles')
-    .action(async () => {
-      const { listCommand } = await import('./list.ts')
-      listCommand()
-    })
-}
-
-async function main(): Promise<number> {
-  // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-  })
-  try {
-    await program().parseAsync(process.argv)
-    return 0
-  } catch (error) {
-    if (error instanceof ExitError) {
-      if (error.message !== '') process.stderr.write(`${error.message}\n`)
-      return error.status
+// A reader that has seen enough (`| head`) is no failure, nor does it end what else is to be done.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
+    if (stream === process.stdout) {
+      process.stderr.write(`the output cannot be written (${error.code})\n`)
     }
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    process.stderr.write(`This is a bug of encap ${VERSION}; please report it.\n${text}\n`)
-    return EXIT_BUG
-  }
+    process.exit(EXIT_BAD_INPUT)
+  })
 }
 
-process.exitCode = await main()
+process.exitCode = await main(process.argv.slice(2))

@@ -1,23 +1,24 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
+import { dirname, join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { reportRuns } from '../report/run-text.ts'
 import type { Scenario } from '../scenario/model.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
 import type { RunResult } from '../study/result.ts'
 import { Run } from '../study/run.ts'
-import { EXIT_BAD_INPUT, EXIT_FAILED, ExitError } from './exit.ts'
-import { load, selectVariants } from './load.ts'
+import { EXIT_BAD_INPUT, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
+import { loadAll, selectVariants } from './load.ts'
 import { Progress } from './progress.ts'
 import { columns, hasColor } from './terminal.ts'
 
 interface RunFlags {
-  readonly set: readonly string[]
-  readonly variant: readonly string[]
+  readonly set?: readonly string[]
+  readonly variant?: readonly string[]
   readonly seed?: string
   readonly json?: string
   readonly pcap?: string
-  readonly verbose: boolean
+  readonly verbose?: boolean
 }
 
 /** Events between two looks at the clock, the bar and the interrupt. */
@@ -26,28 +27,40 @@ const SLICE = 100_000
 /** `encap run`. */
 export async function runCommand(files: readonly string[], flags: RunFlags): Promise<void> {
   // Everything is checked before anything runs.
-  const loaded = files.map((file) => selectVariants(load(file, flags), flags.variant, file))
-  if (flags.pcap !== undefined) makeDirectory(flags.pcap)
+  const selected = select(files, flags)
+  if (flags.json !== undefined && flags.json !== '-') checkWritable(flags.json)
+  const captures = flags.pcap === undefined ? null : new CaptureFiles(flags.pcap)
   const interrupt = new Interrupt()
   const results: RunResult[] = []
-  for (const scenarios of loaded) {
+  for (const scenarios of selected) {
     const ofFile: RunResult[] = []
     for (const scenario of scenarios) {
-      if (interrupt.requested) break
-      ofFile.push(await runOne(scenario, flags, interrupt))
+      if (interrupt.isRequested) break
+      ofFile.push(await runOne(scenario, captures, interrupt))
     }
     results.push(...ofFile)
     if (flags.json !== '-') show(ofFile, flags)
-    if (interrupt.requested) break
   }
   if (flags.json !== undefined) writeJson(flags.json, results)
   interrupt.end()
-  if (interrupt.requested) {
-    process.stderr.write('Interrupted: what is shown was measured up to then.\n')
+  if (interrupt.isRequested) {
+    const left = selected.flat().length - results.length
+    throw new ExitError(interrupt.status, interruption(left))
   }
   if (results.some((result) => result.expectations.some((each) => !each.passed))) {
     throw new ExitError(EXIT_FAILED)
   }
+}
+
+function select(files: readonly string[], flags: RunFlags): readonly (readonly Scenario[])[] {
+  const { loaded, wrong } = loadAll(files, flags)
+  if (wrong.length > 0) throw new ExitError(EXIT_BAD_INPUT, wrong.join('\n'))
+  return loaded.map(({ file, scenarios }) => selectVariants(scenarios, flags.variant ?? [], file))
+}
+
+function interruption(left: number): string {
+  const rest = left === 0 ? '' : `; ${left} ${left === 1 ? 'run was' : 'runs were'} not begun`
+  return `Interrupted: what is shown was measured up to then${rest}.`
 }
 
 function show(results: readonly RunResult[], flags: RunFlags): void {
@@ -55,43 +68,51 @@ function show(results: readonly RunResult[], flags: RunFlags): void {
   const options = {
     color: hasColor(process.stdout),
     columns: columns(process.stdout),
-    verbose: flags.verbose,
+    verbose: flags.verbose ?? false,
   }
   process.stdout.write(`${reportRuns(results, options)}\n`)
 }
 
 async function runOne(
   scenario: Scenario,
-  flags: RunFlags,
+  captures: CaptureFiles | null,
   interrupt: Interrupt,
 ): Promise<RunResult> {
-  const run = new Run(scenario, builtinSchemes, { capture: flags.pcap !== undefined })
+  const run = new Run(scenario, builtinSchemes, { capture: captures !== null })
   const progress = new Progress(scenario.variant ?? scenario.name, scenario.duration)
-  while (!run.advance(SLICE)) {
-    progress.update(run.now, scenario.duration, run.events)
-    await nextTick()
-    if (interrupt.requested) break
+  try {
+    while (!run.advance(SLICE)) {
+      progress.update(run.now, scenario.duration, run.events)
+      await nextTick()
+      if (interrupt.isRequested) break
+    }
+  } finally {
+    progress.stop()
   }
-  progress.stop()
-  if (run.capture && flags.pcap !== undefined) {
-    const name = `${scenario.name}${scenario.variant === null ? '' : `-${scenario.variant}`}`
-    const file = join(flags.pcap, `${name.replaceAll(/[^\w.-]/g, '-')}.pcapng`)
-    attemptWrite(file, () => writeFileSync(file, run.capture!.bytes()))
-  }
+  if (run.capture !== null) captures?.write(scenario, run.capture.bytes())
   return run.result()
 }
 
 /** Ctrl-C ends the run after its present slice; a second one ends the program at once. */
 class Interrupt {
-  requested = false
-  private readonly handler = () => {
-    if (this.requested) process.exit(130)
-    this.requested = true
+  private signal: 'SIGINT' | 'SIGTERM' | null = null
+  private readonly handler = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (this.signal !== null) process.exit(this.status)
+    this.signal = signal
   }
 
   constructor() {
     process.on('SIGINT', this.handler)
     process.on('SIGTERM', this.handler)
+  }
+
+  get isRequested(): boolean {
+    return this.signal !== null
+  }
+
+  /** Neither success nor a failed expectation: what was asked for was not done. */
+  get status(): number {
+    return this.signal === null ? 0 : EXIT_SIGNAL + osConstants.signals[this.signal]
   }
 
   end(): void {
@@ -100,17 +121,46 @@ class Interrupt {
   }
 }
 
+/** One capture a run, under names that do not collide. */
+class CaptureFiles {
+  private readonly directory: string
+  private readonly names = new Set<string>()
+
+  constructor(directory: string) {
+    this.directory = directory
+    attempt(directory, () => mkdirSync(directory, { recursive: true }))
+  }
+
+  write(scenario: Scenario, bytes: Uint8Array): void {
+    const file = join(this.directory, `${this.nameOf(scenario)}.pcapng`)
+    attempt(file, () => writeFileSync(file, bytes))
+  }
+
+  private nameOf({ name, variant }: Scenario): string {
+    const stem = `${name}${variant === null ? '' : `-${variant}`}`.replaceAll(/[^\w.-]/g, '-')
+    let chosen = stem
+    for (let i = 2; this.names.has(chosen); i++) chosen = `${stem}-${i}`
+    this.names.add(chosen)
+    return chosen
+  }
+}
+
 function writeJson(file: string, runs: readonly RunResult[]): void {
   const text = `${JSON.stringify({ runs }, null, 2)}\n`
   if (file === '-') process.stdout.write(text)
-  else attemptWrite(file, () => writeFileSync(file, text))
+  else attempt(file, () => writeFileSync(file, text))
 }
 
-function makeDirectory(directory: string): void {
-  attemptWrite(directory, () => mkdirSync(directory, { recursive: true }))
+/** So that a mistyped name does not cost the results of a long run. */
+function checkWritable(file: string): void {
+  attempt(file, () => {
+    const existing = statSync(file, { throwIfNoEntry: false })
+    if (existing?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
+    accessSync(existing === undefined ? dirname(file) : file, constants.W_OK)
+  })
 }
 
-function attemptWrite(path: string, action: () => void): void {
+function attempt(path: string, action: () => void): void {
   try {
     action()
   } catch (error) {

@@ -4,7 +4,7 @@ import { builtinSchemes } from '../schemes/registry.ts'
 import { resultsSchema } from '../study/result.ts'
 
 /** `encap schema`. */
-export function schemaCommand(flags: { readonly results: boolean }): void {
+export function schemaCommand(flags: { readonly results?: boolean }): void {
   const schema = flags.results
     ? z.toJSONSchema(resultsSchema, { target: 'draft-7' })
     : scenarioJsonSchema(builtinSchemes)

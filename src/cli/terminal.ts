@@ -6,5 +6,6 @@ export function hasColor(stream: NodeJS.WriteStream): boolean {
 
 /** Columns for text: those of the terminal, at most 120; 80 when piped. */
 export function columns(stream: NodeJS.WriteStream): number {
-  return stream.isTTY ? Math.max(60, Math.min(stream.columns, 120)) : 80
+  // A pseudo terminal that nobody has sized says 0.
+  return stream.isTTY && stream.columns > 0 ? Math.max(60, Math.min(stream.columns, 120)) : 80
 }

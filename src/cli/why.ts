@@ -13,11 +13,11 @@ interface WhyFlags {
   readonly protocol: string
   readonly port: string
   readonly size: string
-  readonly df: boolean
+  readonly df?: boolean
   readonly ttl: string
   readonly variant?: string
   readonly seed?: string
-  readonly set: readonly string[]
+  readonly set?: readonly string[]
 }
 
 /** `encap why`: a run of the same seed with one packet more, which is traced. Exit status 1 if lost. */
@@ -34,7 +34,7 @@ export function whyCommand(file: string, flags: WhyFlags): void {
     protocol: flags.protocol,
     port: wholeNumber('--port', flags.port, 1, 65535),
     size: wholeNumber('--size', flags.size, 0, 65507),
-    dontFragment: flags.df,
+    dontFragment: flags.df ?? false,
     ttl: wholeNumber('--ttl', flags.ttl, 1, 255),
   })
   if ('problem' in outcome) throw new ExitError(EXIT_BAD_INPUT, outcome.problem)

@@ -8,11 +8,12 @@ import type { Ledger } from '../measure/ledger.ts'
 import type { Simulator } from '../sim/simulator.ts'
 import { KERNEL_PROFILES } from '../stack/kernel-profile.ts'
 import { withSysctls } from '../stack/sysctl.ts'
+import { registerStations } from './build-cloud.ts'
 import { connectRouters, RouterPorts } from './build-routing.ts'
 import { MacPlan } from './mac-plan.ts'
 import type { HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
-import { SpanningTreeControl } from './spanning-tree-control.ts'
-import type { WorldFabric, WorldLink } from './world.ts'
+import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
+import type { WorldFabric } from './world.ts'
 
 /** Builds switches, routers, hosts and cables, and what an operator sets up on them beforehand. */
 export function buildFabric(scenario: Scenario, simulator: Simulator, ledger: Ledger): WorldFabric {
@@ -121,8 +122,9 @@ class FabricBuilder {
   finish(): void {
     connectRouters(this.scenario, this.fabric, this.routerPorts)
     this.blockTraffic()
-    if (this.scenario.fabric.mode === 'cloud') this.registerStations()
-    if (this.scenario.fabric.allowLoops) new SpanningTreeControl(this.fabric).settle()
+    const { fabric } = this.scenario
+    if (fabric.mode === 'cloud') registerStations(this.fabric, this.routerPorts)
+    if (hasSpanningTree(fabric)) new SpanningTreeControl(this.fabric).settle()
   }
 
   /** Filters of the whole fabric stand where the hosts' cables enter it. */
@@ -133,59 +135,9 @@ class FabricBuilder {
       for (const port of blockUdpPorts) host.port.channel.add(blockUdpPort(port))
     }
   }
-
-  /** Tells each cloud switch of every NIC and of the port that leads to it. */
-  private registerStations(): void {
-    const { clouds, hosts } = this.fabric
-    for (const cloud of clouds.values()) {
-      for (const [port, names] of this.reachedBy(cloud)) {
-        for (const name of names) {
-          const host = hosts.get(name)!
-          const attached = port.peer === host.port
-          cloud.addStation(host.nic.mac, host.address, port, attached)
-        }
-      }
-      this.registerRouters(cloud)
-    }
-  }
-
-  private registerRouters(cloud: CloudSwitch): void {
-    for (const port of cloud.ports) {
-      const station = this.routerPorts.stationBehind(port.peer!)
-      if (station) cloud.addStation(station.mac, station.address, port, false)
-    }
-  }
-
-  /** Hosts behind each port of a switch, without loops: the fabric of a cloud is a tree here. */
-  private reachedBy(cloud: CloudSwitch): Map<Port, string[]> {
-    const reached = new Map<Port, string[]>()
-    for (const port of cloud.ports) {
-      const names: string[] = []
-      const seen = new Set<string>([cloud.name])
-      const visit = (link: WorldLink | undefined, from: string): void => {
-        if (!link) return
-        const to = link.model.from === from ? link.model.to : link.model.from
-        if (seen.has(to)) return
-        seen.add(to)
-        if (this.fabric.hosts.has(to)) names.push(to)
-        if (!this.fabric.clouds.has(to)) return
-        for (const next of this.linksOf(to)) visit(next, to)
-      }
-      visit(this.linksOf(cloud.name).find((link) => link.a === port || link.b === port), cloud.name)
-      reached.set(port, names)
-    }
-    return reached
-  }
-
-  private linksOf(node: string): WorldLink[] {
-    return [...this.fabric.links.values()].filter(
-      ({ model }) => model.from === node || model.to === node,
-    )
-  }
 }
 
 function withMtu(port: Port, mtu: number): Port {
   port.mtu = mtu
   return port
 }
-

@@ -61,7 +61,8 @@ export class RouterPorts {
   add(router: string, other: string, link: LinkModel): Port {
     if (this.fabric.routers.has(other)) return this.addTransit(router, other, link)
     const segment = this.segmentBehind(router, other)
-    if (segment === null) throw new Error(`no hosts behind ${other}: ${router} has no subnet for it`)
+    if (segment === null)
+      throw new Error(`no hosts behind ${other}: ${router} has no subnet for it`)
     const key = `${router} ${formatPrefix(segment.subnet)}`
     let bridge = this.bridges.get(key)
     if (!bridge) {

@@ -4,8 +4,8 @@ import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { Macof } from '../workload/macof.ts'
 import type { Pair } from '../workload/pairs.ts'
 import { Ping } from '../workload/ping.ts'
-import { UdpRequestResponse } from '../workload/udp-rr.ts'
 import { UdpStream } from '../workload/udp.ts'
+import { UdpRequestResponse } from '../workload/udp-rr.ts'
 import type { Workload, WorkloadResult } from '../workload/workload.ts'
 import type { EndpointRef, Flow, MacofModel, WorkloadModel } from './model.ts'
 import type { World } from './world.ts'
@@ -163,7 +163,8 @@ export function addressOf(world: World, end: EndpointRef): Ipv4Address {
   return world.endpoints.get(end.name)![0]?.address ?? 0
 }
 
-function ownerOf(world: World, address: Ipv4Address): NetNamespace | null {
+/** The namespace of a host or container with this address; null when it is nobody's. */
+export function ownerOf(world: World, address: Ipv4Address): NetNamespace | null {
   for (const host of world.hosts.values()) if (host.address === address) return host.root
   for (const endpoints of world.endpoints.values()) {
     for (const endpoint of endpoints) if (endpoint.address === address) return endpoint.namespace

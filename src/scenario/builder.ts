@@ -27,6 +27,7 @@ export function buildWorld(scenario: Scenario, schemes: Schemes): World {
     ledger,
     networks: new Map(),
     endpoints: new Map(),
+    onAttach: [],
     attachFailures: [],
     workloads: [],
   }
@@ -56,7 +57,7 @@ function startNetwork(world: World, model: NetworkModel, schemes: Schemes): void
   }
   const daemons = new Map<string, Daemon>()
   for (const host of members) daemons.set(host, scheme.startHost(world.hosts.get(host)!, spec))
-  world.networks.set(model.name, { model, scheme, daemons })
+  world.networks.set(model.name, { model, scheme, daemons, addresses: new Set() })
 }
 
 const NO_ENDPOINTS: readonly Endpoint[] = []
@@ -98,12 +99,7 @@ function attachContainer(world: World, model: ContainerModel): void {
   })
 }
 
-function attachTo(
-  world: World,
-  network: WorldNetwork,
-  host: string,
-  spec: ContainerSpec,
-): void {
+function attachTo(world: World, network: WorldNetwork, host: string, spec: ContainerSpec): void {
   const { done } = spawn(world.simulator, network.daemons.get(host)!.attach(spec))
   done.wait(world.simulator, (result) => {
     if (result instanceof AttachError) {
@@ -111,7 +107,9 @@ function attachTo(
       world.attachFailures.push({ container: spec.name, network: network.model.name, message })
       return
     }
-    const known = world.endpoints.get(spec.name)!
-    world.endpoints.set(spec.name, known.concat(result as Endpoint))
+    const endpoint = result as Endpoint
+    world.endpoints.set(spec.name, world.endpoints.get(spec.name)!.concat(endpoint))
+    network.addresses.add(endpoint.address)
+    for (const listener of world.onAttach) listener(endpoint)
   })
 }

@@ -13,7 +13,7 @@ import type { FaultRule } from '../link/faulty-channel.ts'
 import type { Port } from '../link/port.ts'
 import { PROTOCOL_ICMP } from '../wire/frame.ts'
 import type { FaultAction, FaultModel } from './model.ts'
-import { SpanningTreeControl } from './spanning-tree-control.ts'
+import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
 import type { World } from './world.ts'
 
 /** Brings the scenario's faults about, and ends them. */
@@ -63,7 +63,7 @@ export class FaultSchedule {
   }
 
   private topologyChanged(): void {
-    if (this.world.scenario.fabric.allowLoops) new SpanningTreeControl(this.world).settle()
+    if (hasSpanningTree(this.world.scenario.fabric)) new SpanningTreeControl(this.world).settle()
   }
 
   private portsOf(name: string, direction: 'both' | 'forward' | 'backward'): Port[] {

@@ -1,8 +1,14 @@
 import { pathCost, spanningTree } from '../fabric/spanning-tree.ts'
 import { macOf } from '../wire/mac-address.ts'
+import type { FabricModel } from './model.ts'
 import type { WorldFabric, WorldLink } from './world.ts'
 
 const PRIORITY = 32768
+
+/** Where layer 2 may have loops: by leave of the file, or because several spines join the racks. */
+export function hasSpanningTree({ mode, allowLoops, spines }: FabricModel): boolean {
+  return mode === 'l2' && (allowLoops || spines > 1)
+}
 
 /**
  * Keeps a looped layer-2 fabric a tree: computed when the fabric is built and again after each change

@@ -6,6 +6,7 @@ import type { Port } from '../link/port.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Daemon, Endpoint, Scheme } from '../schemes/contract.ts'
 import type { Simulator } from '../sim/simulator.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { ScheduledWorkload } from './build-workload.ts'
 import type { LinkModel, NetworkModel, Scenario } from './model.ts'
 
@@ -32,6 +33,8 @@ export interface WorldNetwork {
   readonly scheme: Scheme
   /** By host. */
   readonly daemons: Map<string, Daemon>
+  /** Of the containers that have been attached by now. */
+  readonly addresses: Set<Ipv4Address>
 }
 
 /** Everything of one run: built from a scenario, advanced by the simulator, read by reports. */
@@ -42,6 +45,8 @@ export interface World extends WorldFabric {
   readonly networks: Map<string, WorldNetwork>
   /** Endpoints of each container, in the order of its networks. */
   readonly endpoints: Map<string, readonly Endpoint[]>
+  /** Called for each container that gets on a network after the world was built. */
+  readonly onAttach: ((endpoint: Endpoint) => void)[]
   /** Containers that did not get on a network, and why. */
   readonly attachFailures: { container: string; network: string; message: string }[]
   readonly workloads: ScheduledWorkload[]

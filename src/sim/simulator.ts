@@ -69,13 +69,16 @@ export class Simulator {
       }
       this.now = queue.poppedTime
       this.events++
-      // Two calls that do the same: links, which make most events, have one to themselves, so that the
-      // engine sees a single class there.
+      // Links make most events. They have this call to themselves, so that the engine sees one class here.
       if ((queue.poppedSequence & 1) === 1) target.fire(queue.poppedArgument)
-      else target.fire(queue.poppedArgument)
+      else this.fireOther(target, queue.poppedArgument)
       if (this.stopping) return true
     }
     return false
+  }
+
+  private fireOther(target: EventTarget, argument: number): void {
+    target.fire(argument)
   }
 
   /** Makes `run` return after the current event. */

@@ -34,7 +34,8 @@ export class Ipv4 {
   /** A packet that met PREROUTING on a bridge, and does not meet it again here (ip_sabotage_in). */
   prerouted: Frame | null = null
   private readonly namespace: NetNamespace
-  private readonly protocols = new Map<number, ProtocolHandler>()
+  /** Protocols besides ICMP and UDP. */
+  private protocols: Map<number, ProtocolHandler> | null = null
   private pathMtus: Map<Ipv4Address, { mtu: number; expires: number }> | null = null
   private identification: number
   private neighbour: Neighbour | null = null
@@ -42,11 +43,10 @@ export class Ipv4 {
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
     this.identification = namespace.kernel.random.integer(0, 0xffff)
-    this.protocols.set(PROTOCOL_ICMP, (frame, device) => namespace.icmp.receive(frame, device))
-    this.protocols.set(PROTOCOL_UDP, (frame, device) => namespace.sockets.receiveUdp(frame, device))
   }
 
   registerProtocol(protocol: number, handler: ProtocolHandler): void {
+    this.protocols ??= new Map()
     this.protocols.set(protocol, handler)
   }
 
@@ -152,7 +152,9 @@ export class Ipv4 {
       frame = passed
     }
     if (frame.trace !== 0) namespace.charge('local_deliver', frame, undefined, device)
-    const handler = this.protocols.get(frame.protocol)
+    if (frame.protocol === PROTOCOL_UDP) return namespace.sockets.receiveUdp(frame, device)
+    if (frame.protocol === PROTOCOL_ICMP) return namespace.icmp.receive(frame, device)
+    const handler = this.protocols?.get(frame.protocol)
     if (handler !== undefined) return handler(frame, device)
     namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0)
     namespace.drop(frame, 'unhandled_l4', device)

@@ -1,4 +1,5 @@
 import { KernelTimer } from '../sim/jiffies.ts'
+import type { Simulator } from '../sim/simulator.ts'
 import type { Frame } from '../wire/frame.ts'
 import { formatIpv4, type Ipv4Address } from '../wire/ipv4-address.ts'
 import { formatMacHalves, type MacAddress, macHi, macLo } from '../wire/mac-address.ts'
@@ -33,12 +34,14 @@ export class Neighbour {
   probes = 0
   /** Removed from its table: whoever cached the entry looks it up again. */
   dead = false
+  private readonly simulator: Simulator
   private queue: Frame[] | null = null
   private queueTruesize = 0
   private timer: KernelTimer | null = null
 
   constructor(table: NeighbourTable, device: NetDevice, address: Ipv4Address) {
     this.table = table
+    this.simulator = table.namespace.kernel.simulator
     this.device = device
     this.address = address
     this.used = table.now
@@ -72,7 +75,7 @@ export class Neighbour {
         this.emit(frame)
         return
     }
-    this.used = this.table.now
+    this.used = this.simulator.now
     switch (this.state) {
       case 'DELAY':
       case 'PROBE':

@@ -20,12 +20,18 @@ export interface SocketError {
 
 type KernelHandler = (frame: Frame, device: NetDevice) => void
 
+const NO_PORT = -1
+
 /** Sockets of one namespace by port and echo identifier. */
 export class Sockets {
   private readonly namespace: NetNamespace
   private readonly udp = new Map<number, UdpSocket>()
   private readonly kernelUdp = new Map<number, KernelHandler>()
   private readonly echo = new Map<number, EchoSocket>()
+  /** Whose the port of the last datagram is: many follow one another. Void when a port changes hands. */
+  private latestPort = NO_PORT
+  private latestHandler: KernelHandler | null = null
+  private latestSocket: UdpSocket | null = null
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
@@ -35,9 +41,15 @@ export class Sockets {
   openUdp(port?: number): UdpSocket | null {
     const chosen = port ?? this.freePort()
     if (chosen === null || this.udp.has(chosen) || this.kernelUdp.has(chosen)) return null
-    const socket = new UdpSocket(this.namespace, chosen, () => this.udp.delete(chosen))
+    const socket = new UdpSocket(this.namespace, chosen, () => this.closeUdp(chosen))
     this.udp.set(chosen, socket)
+    this.latestPort = NO_PORT
     return socket
+  }
+
+  private closeUdp(port: number): void {
+    this.udp.delete(port)
+    this.latestPort = NO_PORT
   }
 
   private freePort(): number | null {
@@ -54,10 +66,12 @@ export class Sockets {
   /** A tunnel's socket in the kernel: it gets the frame whole and books its end. */
   bindKernelUdp(port: number, handler: KernelHandler): void {
     this.kernelUdp.set(port, handler)
+    this.latestPort = NO_PORT
   }
 
   releaseKernelUdp(port: number): void {
     this.kernelUdp.delete(port)
+    this.latestPort = NO_PORT
   }
 
   /** A raw ICMP socket as ping opens it, with an identifier of its own. */
@@ -74,16 +88,22 @@ export class Sockets {
     const { namespace } = this
     if (frame.badChecksum && frame.udpChecksum) return namespace.drop(frame, 'udp_checksum', device)
     const port = frame.destinationPort
-    const handler = this.kernelUdp.get(port)
-    if (handler !== undefined) return handler(frame, device)
-    const socket = this.udp.get(port)
-    if (socket === undefined) {
+    if (port !== this.latestPort) this.find(port)
+    if (this.latestHandler !== null) return this.latestHandler(frame, device)
+    const socket = this.latestSocket
+    if (socket === null) {
       namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0)
       return namespace.drop(frame, 'no_socket', device)
     }
     namespace.kernel.ledger.delivered++
     if (frame.trace !== 0) namespace.charge('socket_receive', frame, `udp port ${port}`, device)
     socket.deliver(frame)
+  }
+
+  private find(port: number): void {
+    this.latestPort = port
+    this.latestHandler = this.kernelUdp.get(port) ?? null
+    this.latestSocket = this.udp.get(port) ?? null
   }
 
   receiveEcho(frame: Frame, message: IcmpMessage, device: NetDevice): void {

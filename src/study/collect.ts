@@ -1,8 +1,8 @@
 import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
 import type { LayerBytes, LayerCounter } from '../measure/layers.ts'
-import type { World, WorldNetwork } from '../scenario/world.ts'
 import type { ScheduledWorkload } from '../scenario/build-workload.ts'
+import type { World, WorldNetwork } from '../scenario/world.ts'
 import { VERSION } from '../sim/version.ts'
 import type { HostCounters } from './instruments.ts'
 import type {

@@ -31,10 +31,8 @@ export function attachCounters(world: World): HostCounters {
 
 function attachEgress(world: World): Map<string, EgressCounter> {
   const egress = new Map<string, EgressCounter>()
-  const endpoints = [...world.endpoints.values()].flat()
-  for (const [name, { daemons }] of world.networks) {
-    const own = endpoints.filter(({ network }) => network === name)
-    const counter = new EgressCounter(new Set(own.map(({ address }) => address)), SENDER_TTL)
+  for (const [name, { daemons, addresses }] of world.networks) {
+    const counter = new EgressCounter(addresses, SENDER_TTL)
     for (const host of daemons.keys()) addTap(world.hosts.get(host)!.port, counter)
     egress.set(name, counter)
   }

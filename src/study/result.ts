@@ -118,9 +118,7 @@ const drop = z.strictObject({
   place: z.string(),
   reason: z.string(),
   kernel: z.string().nullable().describe('SKB_DROP_REASON_ name, where Linux has one.'),
-  kind: z
-    .enum(['loss', 'filter'])
-    .describe('filter: the normal end of a copy that nobody wanted.'),
+  kind: z.enum(['loss', 'filter']).describe('filter: the normal end of a copy that nobody wanted.'),
   meaning: z.string(),
   count: frames(),
 })

@@ -24,6 +24,7 @@ export class Run {
   private readonly counters: HostCounters
   private readonly probes: Probes
   private measured: RunResult | null = null
+  private hasEnded = false
 
   constructor(scenario: Scenario, schemes: Schemes, options: RunOptions) {
     this.scenario = scenario
@@ -51,7 +52,8 @@ export class Run {
       this.measured = collect(this.world, this.counters, false)
       this.probes.start()
     }
-    return simulator.run(duration + this.probes.duration, maxEvents)
+    this.hasEnded = simulator.run(duration + this.probes.duration, maxEvents)
+    return this.hasEnded
   }
 
   /** What was measured; `partial` when the run was stopped before its end. */
@@ -60,15 +62,22 @@ export class Run {
     const expectations = this.scenario.expectations.map((expectation) =>
       judge(expectation, measured, this.probes),
     )
-    return { ...measured, expectations }
+    return { ...measured, partial: !this.hasEnded, expectations }
   }
 }
 
 function attachCapture(world: World): Capture {
   const capture = new Capture()
   for (const { node, port } of world.scenario.captures) {
+    const tap = capture.interface(`${node}/${port}`)
     const device = deviceAt(world, node, port)
-    if (device) addTap(device, capture.interface(`${node}/${port}`))
+    if (device) addTap(device, tap)
+    else {
+      // A container's device comes with its attachment, which may take its time.
+      world.onAttach.push(({ container, device: name, namespace }) => {
+        if (container === node && name === port) addTap(namespace.device(name)!, tap)
+      })
+    }
   }
   return capture
 }

@@ -1,5 +1,5 @@
 import { type TraceEvent, TraceRecorder } from '../measure/trace-recorder.ts'
-import { addressOf, senderOf } from '../scenario/build-workload.ts'
+import { addressOf, ownerOf, senderOf } from '../scenario/build-workload.ts'
 import { buildWorld } from '../scenario/builder.ts'
 import type { EndpointRef, Scenario } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
@@ -76,6 +76,7 @@ export function traceProbe(
   const cables = cablesOf(world)
   const probe = sendProbe(world, from, to, request, sentAt)
   world.simulator.run(sentAt + PATIENCE)
+  const arrived = arrivalOf(recorder.events, request.protocol)
   return {
     request,
     scenario: scenario.name,
@@ -83,6 +84,8 @@ export function traceProbe(
     seed: scenario.seed,
     sentAt,
     ...probe(),
+    delivered: arrived !== null,
+    latency: arrived === null ? null : arrived - sentAt,
     events: recorder.events,
     cables,
     missed: recorder.missed,
@@ -91,13 +94,12 @@ export function traceProbe(
 
 function firstStart(scenario: Scenario): number {
   const starts = scenario.workloads.map(({ at }) => at)
-  return starts.length === 0
-    ? FIRST_WORKLOAD_DEFAULT
-    : starts.reduce((a, b) => Math.min(a, b))
+  return starts.length === 0 ? FIRST_WORKLOAD_DEFAULT : starts.reduce((a, b) => Math.min(a, b))
 }
 
 function endOf(scenario: Scenario, text: string): EndpointRef | null {
-  if (scenario.containers.some(({ name }) => name === text)) return { kind: 'container', name: text }
+  if (scenario.containers.some(({ name }) => name === text))
+    return { kind: 'container', name: text }
   if (scenario.hosts.some(({ name }) => name === text)) return { kind: 'host', name: text }
   const address = parseIpv4(text)
   return address === null ? null : { kind: 'address', address }
@@ -107,13 +109,12 @@ function unknown(scenario: Scenario, flag: string, text: string): ProbeProblem {
   const names = [...scenario.containers, ...scenario.hosts].map(({ name }) => name)
   const shown = names.slice(0, 12).join(', ')
   const rest = names.length > 12 ? `, and ${names.length - 12} more` : ''
-  return { problem: `${flag} ${text}: there is no such container or host; there are ${shown}${rest}` }
+  return {
+    problem: `${flag} ${text}: there is no such container or host; there are ${shown}${rest}`,
+  }
 }
 
-type Outcome = Pick<
-  ProbeOutcome,
-  'source' | 'destination' | 'sendError' | 'knownMtu' | 'delivered' | 'latency'
->
+type Outcome = Pick<ProbeOutcome, 'source' | 'destination' | 'sendError' | 'knownMtu'>
 
 /** Sends it at `sentAt`; the function that it returns tells what became of it. */
 function sendProbe(
@@ -127,19 +128,15 @@ function sendProbe(
   const namespace = senderOf(world, from)
   const destination = addressOf(world, to)
   let sendError: SendError | null = null
-  let arrived: number | null = null
-  const note = () => {
-    arrived ??= simulator.now
-  }
   const knownMtu = namespace.ipv4.pathMtu(destination)
   const socket =
     request.protocol === 'udp' ? namespace.sockets.openUdp()! : namespace.sockets.openEcho()
   socket.trace = TRACE
   socket.ttl = request.ttl
   socket.pmtuDiscovery = request.dontFragment ? 'do' : 'want'
-  if (request.protocol === 'udp' && to.kind !== 'address') {
-    const receiver = senderOf(world, to).sockets.openUdp(request.port)
-    if (receiver) receiver.onReceive = note
+  if (request.protocol === 'udp') {
+    const receiver = to.kind === 'address' ? ownerOf(world, to.address) : senderOf(world, to)
+    receiver?.sockets.openUdp(request.port)
   }
   simulator.callAt(Math.max(sentAt, simulator.now), () => {
     sendError =
@@ -147,13 +144,22 @@ function sendProbe(
         ? socket.request(destination, 1, request.size)
         : socket.sendTo(destination, request.port, request.size, 1)
   })
-  if ('identifier' in socket) socket.onReply = note
   return () => ({
     source: formatIpv4(addressOf(world, from)),
     destination: formatIpv4(destination),
     sendError,
     knownMtu,
-    delivered: arrived !== null,
-    latency: arrived === null ? null : arrived - sentAt,
   })
+}
+
+/**
+ * When the datagram, or the reply to the echo request, came to a socket. The trace is asked, for the
+ * socket may be a workload's own.
+ */
+function arrivalOf(events: readonly TraceEvent[], protocol: 'icmp' | 'udp'): number | null {
+  const awaited = protocol === 'udp' ? 'udp' : 'echo-reply'
+  const arrival = events.find(
+    ({ stage, kind, depth }) => stage === 'socket_receive' && kind === awaited && depth === 0,
+  )
+  return arrival?.time ?? null
 }

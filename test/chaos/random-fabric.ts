@@ -91,9 +91,7 @@ type Common = Record<string, unknown>
 function racks(dice: Dice, mode: RandomFabric['mode'], common: Common, mtu: number): RandomFabric {
   const count = dice.integer(1, 4)
   const hostsPerRack = dice.integer(count === 1 ? 2 : 1, Math.floor(8 / count))
-  // Two spines close a loop of switches, which only routers live with.
-  const most = mode === 'l3' ? 3 : 1
-  const spines = count === 1 ? 0 : dice.integer(1, most)
+  const spines = count === 1 ? 0 : dice.integer(1, 3)
   const hosts = dice.times(count * hostsPerRack, (i) => `h${i + 1}`)
   const links = hosts.map((host, i): [string, string] => [
     host,

@@ -4,7 +4,8 @@ import type { RandomFabric } from './random-fabric.ts'
 /** The sections `networks` and `containers`. */
 export interface RandomNetworks {
   readonly section: Record<string, Record<string, unknown>>
-  readonly list: readonly Record<string, unknown>[]
+  /** Null without networks. */
+  readonly list: readonly Record<string, unknown>[] | Record<string, unknown> | null
   /** Names of the containers. */
   readonly containers: readonly string[]
 }
@@ -43,8 +44,14 @@ export function randomNetworks(dice: Dice, fabric: RandomFabric): RandomNetworks
     schemes.map((scheme, i) => [`net${i + 1}`, { scheme, ...OPTIONS[scheme]!(dice, fabric) }]),
   )
   const networks = Object.keys(section)
-  const count = networks.length === 0 ? 0 : dice.integer(2, 8)
-  const list = dice.times(count, (i) => ({
+  if (networks.length === 0) return { section, list: null, containers: [] }
+  if (dice.chance(0.2)) {
+    const perHost = dice.integer(1, 2)
+    const list = { perHost, idle: dice.integer(0, 5), networks: dice.pick(networks) }
+    const containers = dice.times(perHost * fabric.hosts.length, (i) => `c${i + 1}`)
+    return { section, list, containers }
+  }
+  const list = dice.times(dice.integer(2, 8), (i) => ({
     name: `c${i + 1}`,
     host: dice.pick(fabric.hosts),
     networks: dice.some(networks, dice.chance(0.2) ? 2 : 1),

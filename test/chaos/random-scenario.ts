@@ -18,7 +18,7 @@ export function randomScenario(seed: string): string {
     fabric: fabric.section,
     hosts: hostsOf(dice, fabric),
     networks: networks.section,
-    ...(networks.list.length === 0 ? {} : { containers: networks.list }),
+    ...(networks.list === null ? {} : { containers: networks.list }),
     workload: dice.times(dice.integer(1, 5), () => workloadOf(dice, ends)),
     faults: dice.times(dice.integer(0, 5), () => faultOf(dice, fabric)),
     captures: dice.some([...fabric.hosts, ...networks.containers], 3).map((end) => `${end}/eth0`),
@@ -131,4 +131,3 @@ function actionOf(dice: Dice): Record<string, unknown> {
     { filterIcmp: true },
   ])
 }
-

@@ -1,4 +1,6 @@
 /** A scheme on two hosts, driven by hand: containers come and go while the run goes on. */
+
+import { stringify } from 'yaml'
 import { buildWorld } from '../../src/scenario/builder.ts'
 import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenario } from '../../src/scenario/load.ts'
@@ -10,7 +12,6 @@ import { type Process, spawn } from '../../src/sim/process.ts'
 import { SECOND } from '../../src/sim/units.ts'
 import type { NetNamespace } from '../../src/stack/namespace.ts'
 import type { Ipv4Address } from '../../src/wire/ipv4-address.ts'
-import { stringify } from 'yaml'
 
 /** Keys of a scenario file. */
 export type Sections = Readonly<Record<string, unknown>>

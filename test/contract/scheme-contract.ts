@@ -141,7 +141,7 @@ export function schemeContract(contract: SchemeContract): void {
         const run = new Run(contractScenario(scheme, options, { fabric, workload }), registry(), {
           capture: false,
         })
-        while (!run.advance(1e6)) continue
+        while (!run.advance(1e6));
         const [network] = run.result().networks
         expect(network!.innerMtu! + network!.bytesAdded).toBe(mtu)
       }
@@ -242,7 +242,7 @@ function underLoad(scheme: Scheme, options: Sections) {
     captures: ['h1/eth0', 'h2/eth0', 'a/eth0'],
   })
   const run = new Run(scenario, new Schemes([scheme]), { capture: true })
-  while (!run.advance(1e6)) continue
+  while (!run.advance(1e6));
   const result = run.result()
   expect(result.ledger.balanced).toBe(true)
   const capture = run.capture!

@@ -26,7 +26,7 @@ function scenariosOf(file: string): readonly Scenario[] {
 
 function run(scenario: Scenario): Run {
   const run = new Run(scenario, builtinSchemes, { capture: false })
-  while (!run.advance(SLICE)) continue
+  while (!run.advance(SLICE));
   return run
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import type { Host } from '../../src/host/host.ts'
+import { AddressPool } from '../../src/schemes/address-pool.ts'
 import {
   AttachError,
   type ContainerSpec,
@@ -13,7 +14,6 @@ import {
   type NetworkSpec,
   type Scheme,
 } from '../../src/schemes/contract.ts'
-import { HostLocalPool } from '../../src/schemes/host-local.ts'
 import { count, ipv4Prefix } from '../../src/schemes/option-types.ts'
 import { type Process, sleep } from '../../src/sim/process.ts'
 import { MILLISECOND } from '../../src/sim/units.ts'
@@ -35,7 +35,7 @@ class ToyDaemon implements Daemon {
   readonly log: string[] = []
   private readonly host: Host
   private readonly options: Options
-  private readonly pool: HostLocalPool
+  private readonly pool: AddressPool
   private cables = 0
 
   constructor(host: Host, { options, members }: NetworkSpec<Options>) {
@@ -48,7 +48,7 @@ class ToyDaemon implements Daemon {
       block: { base: (subnet.base + i * 2 ** (32 - length)) | 0, length },
     }))
     const own = blocks.find((entry) => entry.host === host.name)!.block
-    this.pool = new HostLocalPool(own, [])
+    this.pool = new AddressPool('lowest', own, [])
     for (const { block, address } of blocks) {
       const refusal =
         block === own
@@ -58,9 +58,13 @@ class ToyDaemon implements Daemon {
     }
   }
 
-  *attach({ name, network, namespace, device, ...wish }: ContainerSpec): Process<
-    Endpoint | AttachError
-  > {
+  *attach({
+    name,
+    network,
+    namespace,
+    device,
+    ...wish
+  }: ContainerSpec): Process<Endpoint | AttachError> {
     yield* sleep(SETUP_TIME)
     const { commands, root, nic, address: gateway } = this.host
     const wanted = wish.address

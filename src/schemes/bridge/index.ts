@@ -3,6 +3,7 @@ import type { Host } from '../../host/host.ts'
 import type { Process } from '../../sim/process.ts'
 import { formatIpv4, formatPrefix, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
+import { AddressPool, NO_ADDRESS_LEFT } from '../address-pool.ts'
 import { attachToBridge } from '../attach-veth.ts'
 import {
   AttachError,
@@ -12,7 +13,6 @@ import {
   type NetworkSpec,
   type Scheme,
 } from '../contract.ts'
-import { HostLocalPool } from '../host-local.ts'
 import { count, ipv4Prefix, mtu } from '../option-types.ts'
 
 const published = z.strictObject({
@@ -43,7 +43,7 @@ class BridgeDriver implements Daemon {
   readonly log: string[] = []
   private readonly host: Host
   private readonly options: Options
-  private readonly pool: HostLocalPool
+  private readonly pool: AddressPool
   private readonly gateway: Ipv4Address
 
   constructor(host: Host, network: NetworkSpec<Options>) {
@@ -51,7 +51,7 @@ class BridgeDriver implements Daemon {
     this.options = network.options
     const { subnet, bridge, mtu } = this.options
     this.gateway = (subnet.base + 1) | 0
-    this.pool = new HostLocalPool(subnet, [this.gateway])
+    this.pool = new AddressPool('lowest', subnet, [this.gateway])
     const { commands } = host
     commands.sysctl('net.ipv4.ip_forward', 1)
     commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
@@ -122,7 +122,7 @@ COMMIT
 
   private takeAddress(wanted: Ipv4Address | null): Ipv4Address | AttachError {
     if (wanted === null) {
-      return this.pool.allocate() ?? new AttachError('no available IPv4 addresses on this network')
+      return this.pool.allocate() ?? new AttachError(NO_ADDRESS_LEFT)
     }
     if (this.pool.reserve(wanted)) return wanted
     return new AttachError(`Address already in use: ${formatIpv4(wanted)}`)

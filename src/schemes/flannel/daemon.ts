@@ -2,6 +2,7 @@ import type { Host } from '../../host/host.ts'
 import type { Process } from '../../sim/process.ts'
 import { contains, formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
+import { AddressPool } from '../address-pool.ts'
 import { attachToBridge } from '../attach-veth.ts'
 import {
   AttachError,
@@ -10,7 +11,6 @@ import {
   type Endpoint,
   type NetworkSpec,
 } from '../contract.ts'
-import { HostLocalPool } from '../host-local.ts'
 import { type Backend, HostGwBackend, VxlanBackend } from './backend.ts'
 import { type Lease, staticLeases } from './lease.ts'
 import type { FlannelOptions } from './options.ts'
@@ -28,7 +28,7 @@ export class Flanneld implements Daemon {
   /** FLANNEL_MTU of subnet.env. */
   private readonly mtu: number
   private readonly gateway: Ipv4Address
-  private readonly pool: HostLocalPool
+  private readonly pool: AddressPool
 
   constructor(host: Host, network: NetworkSpec<FlannelOptions>) {
     this.host = host
@@ -46,7 +46,7 @@ export class Flanneld implements Daemon {
     iptables.restore(forwardRules(subnet), noflush)
     this.mtu = this.options.mtu ?? this.backend.mtu
     this.gateway = (this.lease.subnet.base + 1) | 0
-    this.pool = new HostLocalPool(this.lease.subnet, [this.gateway])
+    this.pool = new AddressPool('round-robin', this.lease.subnet, [this.gateway])
     for (const lease of leases) if (lease !== this.lease) this.backend.leaseAdded(lease)
   }
 

@@ -13,6 +13,7 @@ import {
 } from '../../wire/ipv4-address.ts'
 import { type MacAddress, macOf } from '../../wire/mac-address.ts'
 import { macOfAddress } from '../address-mac.ts'
+import { AddressPool, NO_ADDRESS_LEFT } from '../address-pool.ts'
 import {
   AttachError,
   type ContainerSpec,
@@ -24,7 +25,6 @@ import {
   type SchemeContext,
   type SchemeFinding,
 } from '../contract.ts'
-import { HostLocalPool } from '../host-local.ts'
 import { ipv4Address, ipv4Prefix } from '../option-types.ts'
 
 const options = z.strictObject({
@@ -55,7 +55,7 @@ class MacvlanDriver implements Daemon {
   readonly log: string[] = []
   private readonly host: Host
   private readonly options: Options
-  private readonly pool: HostLocalPool
+  private readonly pool: AddressPool
   private readonly random: RandomStream
 
   constructor(host: Host, network: NetworkSpec<Options>) {
@@ -63,8 +63,8 @@ class MacvlanDriver implements Daemon {
     this.options = network.options
     this.random = network.random
     const { options: given, members } = network
-    const [first, last] = rangeOf(given, members, host.name)
-    this.pool = new HostLocalPool(given.subnet, reservedOf(given, members), first, last)
+    const range = rangeOf(given, members, host.name)
+    this.pool = new AddressPool('lowest', given.subnet, reservedOf(given, members), range)
   }
 
   *attach(container: ContainerSpec): Process<Endpoint | AttachError> {
@@ -103,7 +103,7 @@ class MacvlanDriver implements Daemon {
       return new AttachError(`Address already in use: ${formatIpv4(wanted)}`)
     }
     const address = this.pool.allocate()
-    return address ?? new AttachError('no available IPv4 addresses on this network')
+    return address ?? new AttachError(NO_ADDRESS_LEFT)
   }
 
   private macFor(address: Ipv4Address): MacAddress {
@@ -165,13 +165,13 @@ function check(options: Options, context: SchemeContext): readonly SchemeFinding
   const members = context.hosts
     .filter((host) => host.containers > 0)
     .map((host) => ({ ...host, host: host.name }))
-  const reserved = reservedOf(options, members)
+  const reserved = [subnet.base, lastOf(subnet), ...reservedOf(options, members)]
   for (const { name, containers } of members) {
     const [first, last] = rangeOf(options, members, name).map((address) => address >>> 0)
     const taken = new Set(reserved.filter((own) => own >>> 0 >= first! && own >>> 0 <= last!))
     const room = Math.max(0, last! - first! + 1 - taken.size)
     if (containers <= room) continue
-    const message = `${name} has ${containers} containers, but gives out ${room} addresses`
+    const message = `${name} has ${containers} containers, and addresses for ${room}`
     return [{ path: ['subnet'], message, remedy: `give a larger subnet than /${subnet.length}` }]
   }
   return []
