@@ -20,6 +20,8 @@ export class Run {
   readonly world: World
   /** Frames at the capture points; null without captures. */
   readonly capture: Capture | null
+  /** Capture points of which no port has been found yet. */
+  private readonly untapped = new Set<string>()
   private readonly scenario: Scenario
   private readonly counters: HostCounters
   private readonly probes: Probes
@@ -31,7 +33,7 @@ export class Run {
     this.world = buildWorld(scenario, schemes)
     this.counters = attachCounters(this.world)
     this.probes = new Probes(this.world)
-    this.capture = options.capture ? attachCapture(this.world) : null
+    this.capture = options.capture ? attachCapture(this.world, this.untapped) : null
   }
 
   /** Simulated time, picoseconds. */
@@ -62,20 +64,26 @@ export class Run {
     const expectations = this.scenario.expectations.map((expectation) =>
       judge(expectation, measured, this.probes),
     )
-    return { ...measured, partial: !this.hasEnded, expectations }
+    const missing = [...this.untapped].map((point) => `nothing captured at ${point}: no such port`)
+    const notes = [...measured.notes, ...missing]
+    return { ...measured, notes, partial: !this.hasEnded, expectations }
   }
 }
 
-function attachCapture(world: World): Capture {
+function attachCapture(world: World, untapped: Set<string>): Capture {
   const capture = new Capture()
   for (const { node, port } of world.scenario.captures) {
-    const tap = capture.interface(`${node}/${port}`)
+    const point = `${node}/${port}`
+    const tap = capture.interface(point)
     const device = deviceAt(world, node, port)
     if (device) addTap(device, tap)
     else {
       // A container's device comes with its attachment, which may take its time.
+      untapped.add(point)
       world.onAttach.push(({ container, device: name, namespace }) => {
-        if (container === node && name === port) addTap(namespace.device(name)!, tap)
+        if (container !== node || name !== port) return
+        addTap(namespace.device(name)!, tap)
+        untapped.delete(point)
       })
     }
   }

@@ -19,12 +19,17 @@ function load(networks: Networks, hosts: Readonly<Record<string, string[]>>, mor
 const BOTH = ['h1', 'h2']
 
 describe('networks side by side', () => {
-  it('of all schemes, each as if it were alone', () => {
-    const networks = {
-      flat: { scheme: 'macvlan' },
-      local: { scheme: 'bridge' },
-      pods: { scheme: 'flannel' },
-    }
+  const ALL: readonly (readonly [string, object])[] = [
+    ['flat', { scheme: 'macvlan' }],
+    ['local', { scheme: 'bridge' }],
+    ['pods', { scheme: 'flannel' }],
+  ]
+
+  it.each([
+    ['first to last', ALL],
+    ['last to first', ALL.toReversed()],
+  ])('of all schemes, started %s, each as if it were alone', (_, entries) => {
+    const networks = Object.fromEntries(entries)
     const hosts = { flat: BOTH, local: BOTH, pods: BOTH }
     const expected = [
       { from: 'flat-h1', to: 'flat-h2' },
