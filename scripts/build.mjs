@@ -5,6 +5,7 @@ import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { inlineLiterals } from './inline-literals.mjs'
 
 const SHEBANG = '#!/usr/bin/env node\n'
 
@@ -44,6 +45,8 @@ async function bundle() {
     format: 'esm',
     target: 'node20',
     packages: 'external',
+    minifySyntax: true,
+    plugins: [inlineLiterals],
     sourcemap: 'linked',
     sourcesContent: false,
     logLevel: 'warning',

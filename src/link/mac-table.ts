@@ -30,8 +30,8 @@ export interface MacEntry {
 }
 
 const NONE = -1
-const STATIC = 1 << 30
-const PORT_MASK = STATIC - 1
+const STATIC = 0x40000000
+const PORT_MASK = 0x3fffffff
 const INITIAL_ROWS = 64
 
 const WORDS = 4

@@ -15,7 +15,7 @@ const ROW_SHIFT = 2
 
 /** Near events that a sorted ring holds before the calendar takes over. */
 const RING = 32
-const RING_MASK = RING - 1
+const RING_MASK = 31
 /** Near events, at a look, with which the ring takes over again. */
 const RING_AGAIN = 8
 
