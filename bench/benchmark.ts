@@ -7,8 +7,7 @@ export interface Benchmark {
   readonly unit: 'packet-hop' | 'event'
   /** The same load in ns-3; null where there is none. */
   readonly peer: Peer | null
-  /** @param scale part of the load, in (0, 1]; 1 is the load that is reported. */
-  prepare(scale: number): Trial
+  prepare(): Trial
 }
 
 export interface Peer {
@@ -34,6 +33,13 @@ export interface Outcome {
   readonly delivered: number
   /** Why the run does not count: empty when the books balance and every packet is accounted for. */
   readonly faults: readonly string[]
-  /** Further figures of this benchmark, by name. */
-  readonly extra?: Readonly<Record<string, number>>
+  /** Further figures of this benchmark. */
+  readonly figures?: readonly Figure[]
+}
+
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  /** What it should not exceed. */
+  readonly most: number
 }

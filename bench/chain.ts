@@ -1,4 +1,4 @@
-import { MILLISECOND, SECOND } from '../src/sim/units.ts'
+import { MILLISECOND } from '../src/sim/units.ts'
 import { UdpStream } from '../src/workload/udp.ts'
 import type { Benchmark, Trial } from './benchmark.ts'
 import { type BenchHost, BenchNetwork, GIGABIT } from './network.ts'
@@ -16,11 +16,11 @@ export const chain: Benchmark = {
   title: `h0 - ${SWITCHES} switches - h1, 1,000,000 UDP packets of ${PAYLOAD} B, 10 Gb/s`,
   unit: 'packet-hop',
   peer: { rate: 770_739, factor: 10 },
-  prepare: (scale) => prepareChain(new BenchNetwork(), Math.round(PACKETS * scale)),
+  prepare: prepareChain,
 }
 
-/** The load of W1 on a network to which more may have been added. */
-export function prepareChain(network: BenchNetwork, packets: number): Trial {
+function prepareChain(): Trial {
+  const network = new BenchNetwork()
   const { simulator } = network
   const from = network.host()
   const to = network.host()
@@ -31,11 +31,11 @@ export function prepareChain(network: BenchNetwork, packets: number): Trial {
     name: 'w1',
     pairs: [{ from: from.namespace, to: to.namespace, destination: to.address }],
     at: MILLISECOND,
-    count: packets,
+    count: PACKETS,
     packetRate: PACKETS_PER_SECOND,
     size: PAYLOAD,
     port: PORT,
-    linger: SECOND / 1000,
+    linger: MILLISECOND,
   })
   stream.start()
   return {
@@ -46,8 +46,8 @@ export function prepareChain(network: BenchNetwork, packets: number): Trial {
       const { sent, delivered } = stream.result(simulator.now)
       const links = SWITCHES + 1
       // The load, the probe, its ARP request and the reply, each over every link.
-      const hops = (packets + 1 + 2) * links
-      return network.outcome(delivered, { sent, toSend: packets, hops })
+      const hops = (PACKETS + 1 + 2) * links
+      return network.outcome({ sent, toSend: PACKETS, delivered, hops })
     },
   }
 }

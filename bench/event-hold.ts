@@ -18,17 +18,17 @@ export const eventHolds: readonly Benchmark[] = [100, 1_000, 100_000].map((pendi
     title: `event queue alone, ${pending.toLocaleString('en')} pending, 1 ns to 1 ms ahead`,
     unit: 'event',
     peer: rate === undefined ? null : { rate, factor: null },
-    prepare: (scale) => prepareHold(pending, Math.round(EVENTS * scale)),
+    prepare: () => prepareHold(pending),
   }
 })
 
-function prepareHold(pending: number, events: number): Trial {
+function prepareHold(pending: number): Trial {
   const simulator = new Simulator('bench')
   const hold = new Hold(simulator)
   for (let i = 0; i < pending; i++) hold.fire()
   return {
     run: () => {
-      simulator.run(Infinity, events)
+      simulator.run(Infinity, EVENTS)
     },
     outcome: () => ({
       hops: 0,

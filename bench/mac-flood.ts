@@ -14,7 +14,7 @@ export const macFlood: Benchmark = {
   title: '3 hosts, 1 switch, 1,000,000 frames from 20,000 MACs in turn, 1 Gb/s',
   unit: 'packet-hop',
   peer: { rate: 1_356_118, factor: 8 },
-  prepare: (scale) => prepareFlood(Math.round(FRAMES * scale), 20_000),
+  prepare: () => prepareFlood(20_000),
 }
 
 /** W5 with a new source for every frame: all insertions, and a table larger than the caches. */
@@ -23,10 +23,10 @@ export const macFloodDistinct: Benchmark = {
   title: 'as W5, from 1,000,000 MACs',
   unit: 'packet-hop',
   peer: { rate: 1_154_803, factor: null },
-  prepare: (scale) => prepareFlood(Math.round(FRAMES * scale), FRAMES),
+  prepare: () => prepareFlood(FRAMES),
 }
 
-function prepareFlood(count: number, macs: number): Trial {
+function prepareFlood(macs: number): Trial {
   const network = new BenchNetwork()
   const { simulator } = network
   const box = network.switch('s1')
@@ -52,7 +52,7 @@ function prepareFlood(count: number, macs: number): Trial {
     destination: nic.mac,
     at: MILLISECOND,
     packetRate: FRAMES_PER_SECOND,
-    count,
+    count: FRAMES,
     macs,
     order: 'sequential',
     size: FRAME_BYTES,
@@ -65,8 +65,8 @@ function prepareFlood(count: number, macs: number): Trial {
     },
     outcome: () => {
       const { sent } = flood.result(simulator.now)
-      const hops = count * 2 + 3
-      return network.outcome(arrived.own, { sent, toSend: count, hops })
+      const hops = FRAMES * 2 + 3
+      return network.outcome({ sent, toSend: FRAMES, delivered: arrived.own, hops })
     },
   }
 }

@@ -8,12 +8,20 @@ import { parseArgs } from 'node:util'
 import type { Benchmark } from './benchmark.ts'
 import { chain } from './chain.ts'
 import { eventHolds } from './event-hold.ts'
+import { idle } from './idle.ts'
 import { macFlood, macFloodDistinct } from './mac-flood.ts'
 import { type Measurement, measure } from './measure.ts'
 import { machineLine, tableOf, verdictOf } from './report.ts'
 import { star } from './star.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [chain, star, macFlood, macFloodDistinct, ...eventHolds]
+const BENCHMARKS: readonly Benchmark[] = [
+  chain,
+  star,
+  macFlood,
+  macFloodDistinct,
+  ...eventHolds,
+  idle,
+]
 const EXIT_DOES_NOT_COUNT = 1
 const EXIT_BAD_INPUT = 2
 
@@ -55,7 +63,8 @@ function main(): void {
 function choose(names: readonly string[]): readonly Benchmark[] | null {
   if (names.length === 0) return BENCHMARKS
   const wanted = names.map((name) => name.toUpperCase())
-  const matches = (wish: string, { name }: Benchmark) => name === wish || name.startsWith(`${wish}-`)
+  const matches = (wish: string, { name }: Benchmark) =>
+    name === wish || name.startsWith(`${wish}-`)
   if (wanted.some((wish) => !BENCHMARKS.some((benchmark) => matches(wish, benchmark)))) return null
   return BENCHMARKS.filter((benchmark) => wanted.some((wish) => matches(wish, benchmark)))
 }

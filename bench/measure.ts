@@ -42,7 +42,7 @@ interface Turn {
 
 function once(benchmark: Benchmark): Turn {
   const begun = performance.now()
-  const trial = benchmark.prepare(1)
+  const trial = benchmark.prepare()
   // No collection is forced here: it would take the hidden classes of which no object is alive, Frame's
   // among them, and with them the compiled code.
   const cpu = process.cpuUsage()

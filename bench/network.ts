@@ -10,6 +10,7 @@ import { KERNEL_PROFILES } from '../src/stack/kernel-profile.ts'
 import { NetNamespace } from '../src/stack/namespace.ts'
 import { type Ipv4Address, parseIpv4 } from '../src/wire/ipv4-address.ts'
 import type { MacAddress } from '../src/wire/mac-address.ts'
+import { type Expected, faultsOf } from './accounts.ts'
 import type { Outcome } from './benchmark.ts'
 
 export const GIGABIT = 1e9
@@ -76,35 +77,9 @@ export class BenchNetwork {
     })
   }
 
-  outcome(delivered: number, expected: Expected): Outcome {
+  outcome(expected: Expected): Outcome {
     const { hops } = this.ledger
-    const faults = [...this.faults(delivered, expected)]
-    return { hops, events: this.simulator.events, delivered, faults }
+    const { events } = this.simulator
+    return { hops, events, delivered: expected.delivered, faults: faultsOf(this.ledger, expected) }
   }
-
-  private *faults(delivered: number, expected: Expected): Generator<string> {
-    const { ledger } = this
-    const imbalance = ledger.imbalance()
-    if (imbalance !== 0) yield `the ledger is out of balance by ${imbalance} frames`
-    if (expected.sent !== expected.toSend) {
-      yield `${expected.sent} packets were sent, not ${expected.toSend}`
-    }
-    const losses = ledger.dropsByReason('loss')
-    for (const [reason, count] of losses) yield `${count} frames were lost: ${reason}`
-    if (delivered !== expected.sent) {
-      yield `${delivered} of ${expected.sent} packets were delivered, and none was to be lost`
-    }
-    if (ledger.held() !== 0) yield `${ledger.held()} frames are still held`
-    if (ledger.hops !== expected.hops) {
-      yield `${ledger.hops} packet-hops, but the load has ${expected.hops}`
-    }
-  }
-}
-
-export interface Expected {
-  /** Packets that the generators say they sent, and how many they were to send. */
-  readonly sent: number
-  readonly toSend: number
-  /** Packet-hops by the formula of the load. */
-  readonly hops: number
 }

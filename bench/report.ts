@@ -19,9 +19,7 @@ function bestOf({ seconds }: Measurement): number {
 function medianOf({ seconds }: Measurement): number {
   const sorted = [...seconds].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1
-    ? sorted[middle]!
-    : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 const HEAD = [
@@ -67,8 +65,9 @@ export function verdictOf(measurement: Measurement): string[] {
   const { name, title, outcome, peer } = measurement
   const lines = [`${name}: ${title}`]
   for (const fault of outcome.faults) lines.push(`${name} DOES NOT COUNT: ${fault}`)
-  for (const [key, value] of Object.entries(outcome.extra ?? {})) {
-    lines.push(`${name}: ${key} ${value.toFixed(2)}`)
+  for (const { name: figure, value, most } of outcome.figures ?? []) {
+    const verdict = value > most ? `, above the ${most} wanted` : ` (at most ${most} wanted)`
+    lines.push(`${name}: ${value.toFixed(2)} ${figure}${verdict}`)
   }
   if (peer?.factor && outcome.faults.length === 0) {
     const reached = unitsOf(measurement) / bestOf(measurement) / peer.rate

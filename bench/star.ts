@@ -15,10 +15,10 @@ export const star: Benchmark = {
   title: `${HOSTS} hosts, 1 switch, 20,000 UDP packets of ${PAYLOAD} B each, 1 Gb/s`,
   unit: 'packet-hop',
   peer: { rate: 422_171, factor: 10 },
-  prepare: (scale) => prepareStar(Math.round(PACKETS * scale)),
+  prepare: prepareStar,
 }
 
-function prepareStar(packets: number): Trial {
+function prepareStar(): Trial {
   const network = new BenchNetwork()
   const { simulator } = network
   const box = network.switch('s1')
@@ -32,7 +32,7 @@ function prepareStar(packets: number): Trial {
       name: `w2-${i}`,
       pairs: [{ from: from.namespace, to: to.namespace, destination: to.address }],
       at: 10 * MILLISECOND + i * 100 * NANOSECOND,
-      count: packets,
+      count: PACKETS,
       packetRate: PACKETS_PER_SECOND,
       size: PAYLOAD,
       port: PORT,
@@ -49,8 +49,8 @@ function prepareStar(packets: number): Trial {
       const sent = results.reduce((total, result) => total + result.sent, 0)
       const delivered = results.reduce((total, result) => total + result.delivered, 0)
       // Of each host: its load and its probe, an ARP request to the switch and to all others, the reply.
-      const hops = HOSTS * ((packets + 1) * 2 + HOSTS + 2)
-      return network.outcome(delivered, { sent, toSend: HOSTS * packets, hops })
+      const hops = HOSTS * ((PACKETS + 1) * 2 + HOSTS + 2)
+      return network.outcome({ sent, toSend: HOSTS * PACKETS, delivered, hops })
     },
   }
 }

@@ -1,8 +1,12 @@
 import { readFile } from 'node:fs/promises'
 
 const SOURCES = /[\\/](src|bench)[\\/].*\.ts$/
-const LITERAL =
-  /^(export )?const ([A-Z][A-Z0-9_]*) = (-?(?:0x[0-9a-fA-F]+|[0-9_]+(?:\.[0-9]+)?(?:e[0-9]+)?))$/gm
+const NUMBER = String.raw`-?(?:0x[0-9a-fA-F]+|[0-9_]+(?:\.[0-9]+)?(?:e[0-9]+)?)`
+const POWER = String.raw`2 \*\* [0-9]+`
+const LITERAL = new RegExp(
+  `^(export )?const ([A-Z][A-Z0-9_]*)(?:: \\w+)? = (${NUMBER}|${POWER})$`,
+  'gm',
+)
 const NAMESPACE = 'literals'
 
 /**
@@ -15,13 +19,19 @@ export const inlineLiterals = {
   name: 'inline-literals',
   setup(build) {
     const modules = new Map()
-    build.onLoad({ filter: SOURCES }, async ({ path }) => {
+    build.onLoad({ filter: SOURCES, namespace: 'file' }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
       const literals = [...text.matchAll(LITERAL)]
       if (literals.length === 0) return { contents: text, loader: 'ts' }
-      modules.set(path, literals.map(([, , name, value]) => `export const ${name} = ${value}`))
+      modules.set(
+        path,
+        literals.map(([, , name, value]) => `export const ${name} = ${folded(value)}`),
+      )
       const names = literals.map(([, , name]) => name).join()
-      const exported = literals.filter(([, isExported]) => isExported).map(([, , name]) => name).join()
+      const exported = literals
+        .filter(([, isExported]) => isExported)
+        .map(([, , name]) => name)
+        .join()
       const from = JSON.stringify(`${NAMESPACE}:${path}`)
       const head = `import {${names}} from ${from};export {${exported}} from ${from};`
       return { contents: head + text.replaceAll(LITERAL, ''), loader: 'ts' }
@@ -36,4 +46,9 @@ export const inlineLiterals = {
       loader: 'ts',
     }))
   },
+}
+
+/** esbuild writes numbers in place, not what is yet to be computed. */
+function folded(value) {
+  return value.startsWith('2 ** ') ? 2 ** Number(value.slice('2 ** '.length)) : value
 }

@@ -74,7 +74,10 @@ export class CloudSwitch implements PortOwner {
   private isGenuine(frame: Frame, sender: Station): boolean {
     if (macOf(frame.srcHi, frame.srcLo) !== sender.mac) return false
     if (frame.etherType === ETHERTYPE_IPV4) return frame.ipSrc === sender.address
-    return frame.etherType === ETHERTYPE_ARP
+    // Nobody may speak for another's address; 0.0.0.0 is how one asks whether an address is free.
+    const { header } = frame
+    if (!(header instanceof ArpPacket) || header.senderMac !== sender.mac) return false
+    return header.senderIp === sender.address || header.senderIp === 0
   }
 
   private answerArp(request: Frame, port: Port): void {

@@ -51,7 +51,11 @@ export class Commands {
       this.device(name).up = true
     },
     /** Puts a device under a bridge. @returns the kernel's refusal, such as too many ports. */
-    master: (name: string, bridge: string, flags: { hairpin?: boolean } = {}): NetlinkError | null => {
+    master: (
+      name: string,
+      bridge: string,
+      flags: { hairpin?: boolean } = {},
+    ): NetlinkError | null => {
       const port = bridgeOf(this.device(bridge)).addPort(this.device(name))
       if ('errno' in port) return port
       port.hairpin = flags.hairpin ?? false

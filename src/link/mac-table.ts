@@ -72,7 +72,7 @@ export class MacTable {
   private seen = new Float64Array(INITIAL_ROWS)
   private banks = new Uint8Array(INITIAL_ROWS)
   private heads = new Int32Array(2 * INITIAL_ROWS).fill(NONE)
-  private shift = Math.clz32(2 * INITIAL_ROWS) + 1
+  private mask = 2 * INITIAL_ROWS - 1
   private freeHead = NONE
   /** Rows below were used at least once. */
   private fresh = 0
@@ -110,7 +110,7 @@ export class MacTable {
 
   private find(keyHi: number, keyLo: number): number {
     const { words } = this
-    let row = this.heads[hashOf(keyHi, keyLo) >>> this.shift]!
+    let row = this.heads[hashOf(keyHi, keyLo) & this.mask]!
     while (row !== NONE) {
       const at = WORDS * row
       if (words[at + KEY_LO] === keyLo && words[at + KEY_HI] === keyHi) break
@@ -264,7 +264,7 @@ export class MacTable {
 
   private link(row: number): void {
     const chain =
-      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) >>> this.shift
+      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) & this.mask
     this.words[WORDS * row + NEXT] = this.heads[chain]!
     this.heads[chain] = row
   }
@@ -277,7 +277,7 @@ export class MacTable {
       this.occupancy?.release(this.banks[row]!, this.vlanOf(row), hi, lo)
     }
     const chain =
-      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) >>> this.shift
+      hashOf(this.words[WORDS * row + KEY_HI]!, this.words[WORDS * row + KEY_LO]!) & this.mask
     if (this.heads[chain] === row) this.heads[chain] = this.words[WORDS * row + NEXT]!
     else {
       let previous = this.heads[chain]!
@@ -302,12 +302,13 @@ export class MacTable {
     this.banks.set(banks)
     this.expiry.grow(this.rows)
     this.heads = new Int32Array(2 * this.rows).fill(NONE)
-    this.shift--
+    this.mask = 2 * this.rows - 1
     for (let row = 0; row < this.fresh; row++) this.link(row)
   }
 }
 
+/** Its low bits count. Neighbouring addresses stay neighbours, 64 at a time, for most come in runs. */
 function hashOf(keyHi: number, keyLo: number): number {
-  const mixed = Math.imul(keyLo ^ Math.imul(keyHi, 0x85ebca6b), 0x9e3779b1)
-  return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d)
+  const mixed = Math.imul((keyLo >>> 6) ^ Math.imul(keyHi, 0x85ebca6b), 0x9e3779b1)
+  return keyLo ^ mixed ^ (mixed >>> 15)
 }

@@ -58,7 +58,12 @@ export function goodput(runs: readonly RunResult[]): Measure {
 function packetRates(runs: readonly RunResult[]): readonly Measure[] {
   const arrived = ofStreams(({ packetsPerSecond }) => packetsPerSecond ?? null)
   return [
-    measure(runs, 'UDP packets offered', formatPacketRate, ofStreams((row) => row.offeredPacketsPerSecond ?? null)),
+    measure(
+      runs,
+      'UDP packets offered',
+      formatPacketRate,
+      ofStreams((row) => row.offeredPacketsPerSecond ?? null),
+    ),
     measure(runs, 'UDP packets delivered', formatPacketRate, arrived),
   ]
 }

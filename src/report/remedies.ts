@@ -62,6 +62,7 @@ export const REMEDIES = {
   blackhole_route: 'The blackhole route is the only match: a more specific route is missing.',
   forwarding_disabled: 'Set net.ipv4.ip_forward=1, or send to an address of this namespace.',
   invalid_source: 'Send from a unicast address, and one that this host does not have itself.',
+  invalid_destination: 'Send to an address of the host other than 127.0.0.0/8 and 0.0.0.0.',
   reverse_path:
     'Route the source address back by the device of entry, or set rp_filter to 2 (loose) or 0.',
   ttl_exceeded: 'Look for a routing loop; where there is none, send with a higher TTL.',
@@ -71,6 +72,10 @@ export const REMEDIES = {
   fragment_timeout:
     'One fragment was lost: look for the loss, or avoid fragments by a smaller MTU.',
   fragment_memory: 'Raise net.ipv4.ipfrag_high_thresh, or avoid fragments by a smaller MTU.',
+  fragment_overlap:
+    'Two datagrams of one number were mixed, or a fragment was forged; avoid fragments by a smaller MTU.',
+  fragment_too_far:
+    'A fragment was lost before: look for the loss, or avoid fragments by a smaller MTU.',
   duplicate_fragment: 'A fragment came twice; look for what copies frames.',
   netfilter: 'Put an ACCEPT before the rule that matched, or change the policy of the chain.',
   conntrack_full: 'Raise net.netfilter.nf_conntrack_max, or shorten the timeouts.',

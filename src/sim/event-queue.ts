@@ -106,7 +106,9 @@ export class EventQueue {
   peekTime(): number {
     const { firstTime } = this.heap
     if (this.near === 0) return firstTime
-    const row = this.isRing ? this.ring[this.ringHead]! : this.next[this.tails[this.firstBucket()]!]!
+    const row = this.isRing
+      ? this.ring[this.ringHead]!
+      : this.next[this.tails[this.firstBucket()]!]!
     return Math.min(firstTime, this.cells[(row << ROW_SHIFT) + TIME]!)
   }
 

@@ -100,7 +100,11 @@ export class JiffyWheel implements EventTarget {
     const earliest = this.order[this.order.length - 1]
     if (earliest === undefined || earliest >= this.pending) return
     this.pending = earliest
-    this.simulator.at(Math.max(this.phase + earliest * this.period, this.simulator.now), this, earliest)
+    this.simulator.at(
+      Math.max(this.phase + earliest * this.period, this.simulator.now),
+      this,
+      earliest,
+    )
   }
 
   fire(slotNumber: number): void {

@@ -60,8 +60,8 @@ export class Simulator {
   run(until: number, maxEvents = Infinity): boolean {
     const { queue } = this
     this.stopping = false
-    let left = maxEvents
-    while (left-- > 0) {
+    const enough = this.events + maxEvents
+    while (this.events < enough) {
       const target = queue.pop(until)
       if (target === null) {
         if (until !== Infinity) this.now = Math.max(this.now, until)

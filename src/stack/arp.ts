@@ -1,13 +1,7 @@
 import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, ArpPacket } from '../wire/arp.ts'
 import { ETHERTYPE_ARP, Frame } from '../wire/frame.ts'
 import { type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
-import {
-  BROADCAST_MAC,
-  formatMac,
-  type MacAddress,
-  macHi,
-  macLo,
-} from '../wire/mac-address.ts'
+import { BROADCAST_MAC, formatMac, type MacAddress, macHi, macLo } from '../wire/mac-address.ts'
 import type { NetDevice } from './device.ts'
 import type { NetNamespace } from './namespace.ts'
 import type { Neighbour } from './neighbour.ts'
@@ -33,7 +27,11 @@ export class Arp {
   }
 
   /** arp_announce 0: the packet's own source where it is ours, else the device's best address. */
-  private sourceFor(device: NetDevice, target: Ipv4Address, waiting: Frame | null): Ipv4Address | null {
+  private sourceFor(
+    device: NetDevice,
+    target: Ipv4Address,
+    waiting: Frame | null,
+  ): Ipv4Address | null {
     if (waiting && this.namespace.isLocal(waiting.ipSrc)) return waiting.ipSrc
     return this.namespace.ipv4.selectSource(device, target)
   }
@@ -82,16 +80,20 @@ export class Arp {
     this.learn(frame, packet, device)
   }
 
-  private answers(packet: ArpPacket, device: NetDevice): boolean {
-    if (this.namespace.hasAddress(packet.targetIp)) return true
-    if (!device.proxyArp) return false
-    const route = this.namespace.routes.lookup(packet.targetIp)
+  /** A question is answered as the packet would be taken: not from whom the source check refuses. */
+  private answers({ senderIp, targetIp }: ArpPacket, device: NetDevice): boolean {
+    const { namespace } = this
+    // Sender address 0 is a duplicate address probe (RFC 5227).
+    if (senderIp === 0) return namespace.hasAddress(targetIp)
+    if (namespace.ipv4.sourceFault(senderIp, device) !== null) return false
+    if (namespace.hasAddress(targetIp)) return true
+    if (!device.proxyArp || !namespace.sysctls.ipForward) return false
+    const route = namespace.routes.lookup(targetIp)
     return route !== null && route.type === 'unicast' && route.device !== device
   }
 
   private answer(frame: Frame, packet: ArpPacket, device: NetDevice): void {
     const { namespace } = this
-    // Sender address 0 is a duplicate address probe (RFC 5227): answered, not learned.
     if (packet.senderIp !== 0) {
       const neighbour = namespace.neighbours.lookupOrCreate(device, packet.senderIp)
       if (!neighbour) {
@@ -123,12 +125,11 @@ export class Arp {
       return
     }
     this.noteConflict(neighbour, packet)
-    const gratuitous = packet.targetIp === packet.senderIp
     const solicited = packet.operation === ARP_REPLY && !frame.isGroup
     neighbour.update(
       packet.senderMac,
       solicited ? 'REACHABLE' : 'STALE',
-      gratuitous || this.mayOverride(neighbour),
+      isGratuitous(packet) || this.mayOverride(neighbour),
     )
     namespace.charge('arp', frame, neighbour, device)
     namespace.kernel.ledger.consumed++
@@ -148,4 +149,9 @@ export class Arp {
   }
 
   lastConflict: string | null = null
+}
+
+/** arp_is_garp: a reply must name its sender as the target's MAC address as well. */
+function isGratuitous({ operation, senderIp, targetIp, senderMac, targetMac }: ArpPacket): boolean {
+  return targetIp === senderIp && (operation !== ARP_REPLY || targetMac === senderMac)
 }

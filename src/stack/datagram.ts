@@ -10,6 +10,9 @@ import type { Route } from './route-table.ts'
  */
 export type PmtuDiscovery = 'want' | 'do' | 'dont'
 
+/** What the length field of IPv4 holds. */
+const LONGEST = 65535
+
 /** What datagram sockets share: the cached route, source address, DF, the system call's errors. */
 export class DatagramSender {
   pmtuDiscovery: PmtuDiscovery = 'want'
@@ -38,7 +41,7 @@ export class DatagramSender {
       return ipv4.sendRefusal(route)
     }
     const fits = frame.l3Length <= ipv4.routeMtu(route, destination)
-    if (!fits && this.pmtuDiscovery === 'do') return 'EMSGSIZE'
+    if (frame.l3Length > LONGEST || (!fits && this.pmtuDiscovery === 'do')) return 'EMSGSIZE'
     frame.etherType = 0x0800
     frame.ipSrc = this.source
     frame.ipDst = destination
@@ -46,12 +49,18 @@ export class DatagramSender {
     frame.tos = this.tos
     // ip_select_ident: what nobody may cut needs none; `want` leaves the sender's own stack free to.
     frame.ipId = this.pmtuDiscovery === 'do' ? 0 : ipv4.nextId()
-    frame.dontFragment = fits && this.pmtuDiscovery !== 'dont'
+    frame.dontFragment = fits && this.wantsDf(destination)
     kernel.enter()
     if (frame.trace !== 0) namespace.charge('socket_send', frame)
     const error = ipv4.sendLocal(frame, route)
     kernel.leave()
     return error
+  }
+
+  /** ip_dont_fragment. */
+  private wantsDf(destination: Ipv4Address): boolean {
+    if (this.pmtuDiscovery !== 'want') return this.pmtuDiscovery === 'do'
+    return !this.namespace.ipv4.isMtuLocked(destination)
   }
 
   private findRoute(frame: Frame, destination: Ipv4Address): void {

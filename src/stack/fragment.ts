@@ -1,4 +1,4 @@
-import { Frame, IPV4_HEADER_BYTES, ETHERTYPE_IPV4 } from '../wire/frame.ts'
+import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES } from '../wire/frame.ts'
 
 /**
  * Cuts an IPv4 packet into fragments of at most `mtu` bytes each. The pieces refer to the whole, of

@@ -2,26 +2,41 @@ import type { Holder } from '../measure/ledger.ts'
 import { KernelTimer } from '../sim/jiffies.ts'
 import { type Frame, IPV4_HEADER_BYTES } from '../wire/frame.ts'
 import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from '../wire/icmp.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import type { NetNamespace } from './namespace.ts'
 import { skbTruesize } from './skb.ts'
 
+/** ipfrag_max_dist: with more fragments of one source between two of a datagram, its number was used again. */
+const MAX_DISTANCE = 64
+
+/** Fragments that came one after the other, each beginning where the one before ended. */
+interface Run {
+  readonly start: number
+  end: number
+}
+
 /** A datagram of which some fragments have come. */
 interface Waiting {
   readonly key: string
-  readonly pieces: Frame[]
   readonly timer: KernelTimer
-  device: NetDevice
-  /** Payload bytes in all, known once the last fragment is there. */
+  readonly device: NetDevice
+  pieces: Frame[]
+  runs: Run[]
+  /** Furthest byte that a fragment named; the datagram's end once the last fragment is there. */
   total: number
+  hasLast: boolean
   received: number
   memory: number
+  /** Fragments of this source when the latest of this datagram came. */
+  count: number
 }
 
 /** Reassembly of one namespace (net/ipv4/ip_fragment.c): for local delivery and for conntrack. */
 export class Fragments implements Holder {
   private readonly namespace: NetNamespace
   private readonly waiting = new Map<string, Waiting>()
+  private readonly countBySource = new Map<Ipv4Address, number>()
   private memory = 0
 
   constructor(namespace: NetNamespace) {
@@ -32,26 +47,25 @@ export class Fragments implements Holder {
   /** Adds a fragment. @returns the datagram once it is whole; null while this one waits or was dropped. */
   assemble(frame: Frame, device: NetDevice): Frame | null {
     const { namespace } = this
-    const { profile } = namespace.kernel
-    const size = skbTruesize(frame.length)
-    if (this.memory + size > profile.fragmentMemory) {
+    if (this.memory > namespace.kernel.profile.fragmentMemory) {
       namespace.drop(frame, 'fragment_memory', device)
       return null
     }
     const key = `${frame.ipSrc} ${frame.ipDst} ${frame.ipId} ${frame.protocol}`
-    let entry = this.waiting.get(key)
-    if (entry === undefined) entry = this.begin(key, device)
-    if (entry.pieces.some((piece) => piece.fragmentOffset === frame.fragmentOffset)) {
+    const entry = this.waiting.get(key) ?? this.begin(key, device)
+    this.forgetTooOld(entry, frame.ipSrc)
+    const end = frame.fragmentOffset + frame.l3Length - IPV4_HEADER_BYTES
+    const fault = noteEnd(entry, frame, end) ? place(entry, frame.fragmentOffset, end) : 'overlap'
+    if (fault === 'duplicate') {
       namespace.drop(frame, 'duplicate_fragment', device)
       return null
     }
-    const bytes = frame.l3Length - IPV4_HEADER_BYTES
-    entry.pieces.push(frame)
-    entry.received += bytes
-    entry.memory += size
-    this.memory += size
-    if (!frame.moreFragments) entry.total = frame.fragmentOffset + bytes
-    if (entry.received !== entry.total) {
+    this.keep(entry, frame)
+    if (fault === 'overlap') {
+      this.discard(entry, 'fragment_overlap')
+      return null
+    }
+    if (!isWhole(entry)) {
       namespace.charge('queue', frame, 'waits for the other fragments', device)
       return null
     }
@@ -60,18 +74,56 @@ export class Fragments implements Holder {
   }
 
   private begin(key: string, device: NetDevice): Waiting {
-    const timer = new KernelTimer(() => this.expire(entry))
-    const entry: Waiting = { key, pieces: [], timer, device, total: -1, received: 0, memory: 0 }
+    const entry: Waiting = {
+      key,
+      timer: new KernelTimer(() => this.expire(entry)),
+      device,
+      ...{ pieces: [], runs: [], total: 0, hasLast: false, received: 0, memory: 0, count: 0 },
+    }
     this.waiting.set(key, entry)
-    const { kernel } = this.namespace
-    kernel.timers.arm(timer, kernel.profile.fragmentTimeout)
+    this.startTimer(entry)
     return entry
+  }
+
+  private startTimer(entry: Waiting): void {
+    const { kernel } = this.namespace
+    kernel.timers.arm(entry.timer, kernel.profile.fragmentTimeout)
+  }
+
+  /** ip_frag_too_far: what waits under this number is of an earlier datagram, and is lost. */
+  private forgetTooOld(entry: Waiting, source: Ipv4Address): void {
+    const count = (this.countBySource.get(source) ?? 0) + 1
+    this.countBySource.set(source, count)
+    const distance = count - entry.count
+    entry.count = count
+    if (entry.pieces.length === 0 || distance <= MAX_DISTANCE) return
+    for (const piece of entry.pieces) {
+      this.namespace.drop(piece, 'fragment_too_far', entry.device)
+    }
+    this.memory -= entry.memory
+    Object.assign(entry, {
+      ...{ pieces: [], runs: [], total: 0, hasLast: false, received: 0, memory: 0 },
+    })
+    this.startTimer(entry)
+  }
+
+  private keep(entry: Waiting, frame: Frame): void {
+    const size = skbTruesize(frame.length)
+    entry.pieces.push(frame)
+    entry.received += frame.l3Length - IPV4_HEADER_BYTES
+    entry.memory += size
+    this.memory += size
   }
 
   private end(entry: Waiting): void {
     this.waiting.delete(entry.key)
     this.memory -= entry.memory
     this.namespace.kernel.timers.cancel(entry.timer)
+  }
+
+  private discard(entry: Waiting, reason: 'fragment_overlap' | 'fragment_timeout'): void {
+    this.end(entry)
+    for (const piece of entry.pieces) this.namespace.drop(piece, reason, entry.device)
   }
 
   private join(entry: Waiting): Frame {
@@ -111,12 +163,11 @@ export class Fragments implements Holder {
   private expire(entry: Waiting): void {
     const { namespace } = this
     namespace.kernel.enter()
-    this.end(entry)
     const first = entry.pieces.find((piece) => piece.fragmentOffset === 0)
     if (first && namespace.isLocal(first.ipDst)) {
       namespace.icmp.sendError(first, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0)
     }
-    for (const piece of entry.pieces) namespace.drop(piece, 'fragment_timeout', entry.device)
+    this.discard(entry, 'fragment_timeout')
     namespace.kernel.leave()
   }
 
@@ -125,4 +176,42 @@ export class Fragments implements Holder {
     for (const entry of this.waiting.values()) held += entry.pieces.length
     return held
   }
+}
+
+function isWhole({ runs, hasLast, received, total }: Waiting): boolean {
+  return hasLast && received === total && runs.some(({ start }) => start === 0)
+}
+
+/** Keeps where the datagram ends. @returns false when this fragment contradicts the others. */
+function noteEnd(entry: Waiting, { moreFragments, fragmentOffset }: Frame, end: number): boolean {
+  if (end === fragmentOffset) return false
+  if (!moreFragments) {
+    if (end < entry.total || (entry.hasLast && end !== entry.total)) return false
+    entry.hasLast = true
+    entry.total = end
+  } else if (end > entry.total) {
+    if (entry.hasLast) return false
+    entry.total = end
+  }
+  return true
+}
+
+/** inet_frag_queue_insert: what is there already is ignored, what overlaps spoils the datagram. */
+function place({ runs }: Waiting, start: number, end: number): 'duplicate' | 'overlap' | null {
+  const last = runs.at(-1)
+  if (last === undefined || last.end < end) {
+    if (last !== undefined && start < last.end) return 'overlap'
+    if (last !== undefined && start === last.end) last.end = end
+    else runs.push({ start, end })
+    return null
+  }
+  for (const [i, run] of runs.entries()) {
+    if (end <= run.start) {
+      runs.splice(i, 0, { start, end })
+      return null
+    }
+    if (start >= run.end) continue
+    return start >= run.start && end <= run.end ? 'duplicate' : 'overlap'
+  }
+  return 'overlap'
 }

@@ -1,9 +1,5 @@
-import {
-  ETHERTYPE_IPV4,
-  Frame,
-  IPV4_HEADER_BYTES,
-  PROTOCOL_ICMP,
-} from '../wire/frame.ts'
+import { SECOND } from '../sim/units.ts'
+import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
@@ -15,25 +11,38 @@ import {
 import { IPV4_BROADCAST, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import type { NetNamespace } from './namespace.ts'
+import type { Route } from './route-table.ts'
 
 /** An error is at most this long as an IP packet (RFC 1812 4.3.2.3). */
 const ERROR_BYTES = 576
 /** Precedence "internetwork control", which Linux sets in errors. */
 const TOS_INTERNET_CONTROL = 0xc0
-/** Tokens that one target may save up (XRLIM_BURST_FACTOR). */
+/** What one target may save up, as times of `icmp_ratelimit` (XRLIM_BURST_FACTOR). */
 const PEER_BURST = 6
+/** What an error of routing takes of the same savings, and how much they may be (ip_rt_error_cost, _burst). */
+const ROUTE_ERROR_COST = SECOND
+const ROUTE_ERROR_BURST = 5 * SECOND
+const NEW_PEER_CREDIT = 60 * SECOND
+
+/** What one target has saved up, picoseconds (inet_peer). */
+interface Peer {
+  credit: number
+  last: number
+}
 
 /** ICMP of one namespace (net/ipv4/icmp.c). */
 export class Icmp {
   private readonly namespace: NetNamespace
-  private readonly peers = new Map<Ipv4Address, { tokens: number; last: number }>()
-  private globalTokens = 0
-  private globalLast = Number.NEGATIVE_INFINITY
+  private readonly peers = new Map<Ipv4Address, Peer>()
+  private globalTokens: number
+  private globalLast = 0
   /** Errors that were not sent for the rate limits. */
   rateLimited = 0
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
+    const { burst, messagesPerSecond } = namespace.kernel.profile.icmp
+    this.globalTokens = Math.min(burst, messagesPerSecond)
   }
 
   receive(frame: Frame, device: NetDevice): void {
@@ -110,11 +119,12 @@ export class Icmp {
       this.rateLimited++
       return
     }
-    const source = this.errorSource(frame, route.device)
+    const source = this.errorSource(frame, route, route.device)
     if (source === null) return
     const error = this.packet(source, target, new IcmpMessage(type, code, 0, info))
     error.tos = (frame.tos & 0x1e) | TOS_INTERNET_CONTROL
-    const room = ERROR_BYTES - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES
+    const longest = Math.min(ERROR_BYTES, namespace.ipv4.routeMtu(route, target))
+    const room = longest - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES
     error.l3Length = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + Math.min(frame.l3Length, room)
     // A copy: what is quoted is the packet as it is now, whatever becomes of the object.
     error.inner = frame.clone()
@@ -124,10 +134,20 @@ export class Icmp {
     namespace.ipv4.sendLocal(error)
   }
 
-  private errorSource(frame: Frame, device: NetDevice): Ipv4Address | null {
+  /**
+   * Tells the sender that no route leads on (ip_error). That has a limit of its own on the same credit,
+   * which is so taken twice: of a burst two are told, and a steady stream starves itself.
+   */
+  sendRouteError(frame: Frame, code: number): void {
+    if (this.takes(frame.ipSrc, ROUTE_ERROR_COST, ROUTE_ERROR_BURST)) {
+      this.sendError(frame, ICMP_DEST_UNREACH, code, 0)
+    } else this.rateLimited++
+  }
+
+  private errorSource(frame: Frame, route: Route, device: NetDevice): Ipv4Address | null {
     if (this.namespace.isLocal(frame.ipDst)) return frame.ipDst
     if (device === this.namespace.loopback) return frame.ipSrc
-    return this.namespace.ipv4.selectSource(device, frame.ipSrc)
+    return route.source ?? this.namespace.ipv4.selectSource(device, route.via ?? frame.ipSrc)
   }
 
   private mayAnswer(frame: Frame): boolean {
@@ -144,22 +164,32 @@ export class Icmp {
     return true
   }
 
-  /** The limits a target (icmp_ratelimit) and a kernel (icmp_msgs_per_sec). */
+  /** The limits a target (icmp_ratelimit) and a namespace (icmp_msgs_per_sec). */
   private admits(target: Ipv4Address): boolean {
     const { simulator, profile } = this.namespace.kernel
     const { rateLimit, messagesPerSecond, burst } = profile.icmp
     const { now } = simulator
-    const gained = ((now - this.globalLast) / 1e12) * messagesPerSecond
+    const gained = ((now - this.globalLast) / SECOND) * messagesPerSecond
     this.globalTokens = Math.min(burst, this.globalTokens + gained)
     this.globalLast = now
     if (this.globalTokens < 1) return false
-    const peer = this.peers.get(target) ?? { tokens: PEER_BURST, last: now }
-    peer.tokens = Math.min(PEER_BURST, peer.tokens + (now - peer.last) / rateLimit)
-    peer.last = now
-    this.peers.set(target, peer)
-    if (peer.tokens < 1) return false
-    peer.tokens--
+    if (!this.takes(target, rateLimit, PEER_BURST * rateLimit)) return false
     this.globalTokens--
+    return true
+  }
+
+  /** inet_peer_xrlim_allow. @param cost picoseconds, of at most `burst` that are saved up. */
+  private takes(target: Ipv4Address, cost: number, burst: number): boolean {
+    const { now } = this.namespace.kernel.simulator
+    let peer = this.peers.get(target)
+    if (peer === undefined) {
+      peer = { credit: NEW_PEER_CREDIT, last: now }
+      this.peers.set(target, peer)
+    }
+    peer.credit = Math.min(burst, peer.credit + now - peer.last)
+    peer.last = now
+    if (peer.credit < cost) return false
+    peer.credit -= cost
     return true
   }
 }

@@ -1,3 +1,4 @@
+import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_EXC_TTL,
@@ -9,7 +10,6 @@ import {
   ICMP_PROT_UNREACH,
   ICMP_TIME_EXCEEDED,
 } from '../wire/icmp.ts'
-import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
 import { IPV4_BROADCAST, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import { fragmentDatagram } from './fragment.ts'
@@ -22,6 +22,7 @@ import {
   type NetNamespace,
 } from './namespace.ts'
 import type { Neighbour } from './neighbour.ts'
+import { PathMtus } from './path-mtu.ts'
 import type { Route } from './route-table.ts'
 
 export type ProtocolHandler = (frame: Frame, device: NetDevice) => void
@@ -36,7 +37,7 @@ export class Ipv4 {
   private readonly namespace: NetNamespace
   /** Protocols besides ICMP and UDP. */
   private protocols: Map<number, ProtocolHandler> | null = null
-  private pathMtus: Map<Ipv4Address, { mtu: number; expires: number }> | null = null
+  private pathMtus: PathMtus | null = null
   private identification: number
   private neighbour: Neighbour | null = null
 
@@ -62,51 +63,66 @@ export class Ipv4 {
       if (passed === null) return
       frame = passed
     }
-    const destination = frame.ipDst
-    if (namespace.isLocal(destination)) {
-      if (!this.checkSource(frame, device)) return
-      return this.deliver(frame, device)
+    const { ipDst } = frame
+    if (namespace.hasAddress(ipDst)) {
+      if (this.checkSource(frame, device)) this.deliver(frame, device)
+      return
     }
-    if (destination === IPV4_BROADCAST || namespace.isBroadcast(destination)) {
-      return this.deliver(frame, device)
+    if (ipDst === IPV4_BROADCAST || namespace.isBroadcast(ipDst)) {
+      // Who has no address yet broadcasts from 0.0.0.0.
+      if (frame.ipSrc === 0 || this.checkSource(frame, device)) this.deliver(frame, device)
+      return
     }
-    if (isMulticast(destination)) return namespace.drop(frame, 'no_socket', device)
+    if (isMulticast(ipDst)) return namespace.drop(frame, 'no_socket', device)
+    if (namespace.isLocal(ipDst) || ipDst === 0) {
+      if (device === namespace.loopback) return this.deliver(frame, device)
+      return namespace.drop(frame, 'invalid_destination', device)
+    }
     if (!namespace.sysctls.ipForward || frame.isGroup) {
       return namespace.drop(frame, 'forwarding_disabled', device)
     }
-    if (!this.checkSource(frame, device)) return
     this.forward(frame, device)
   }
 
-  /** fib_validate_source: martians, and the reverse path filter where it is on. */
   private checkSource(frame: Frame, device: NetDevice): boolean {
+    const fault = this.sourceFault(frame.ipSrc, device)
+    if (fault === null) return true
+    const { routes } = this.namespace
+    const row =
+      fault === 'reverse_path' ? (routes.lookup(frame.ipSrc) ?? 'no route back') : undefined
+    this.namespace.drop(frame, fault, device, row)
+    return false
+  }
+
+  /** fib_validate_source: martians, and the reverse path filter where it is on. */
+  sourceFault(source: Ipv4Address, device: NetDevice): 'invalid_source' | 'reverse_path' | null {
     const { namespace } = this
-    if (device === namespace.loopback) return true
-    const source = frame.ipSrc
-    if (isMulticast(source) || source === IPV4_BROADCAST || namespace.isLocal(source)) {
-      namespace.drop(frame, 'invalid_source', device)
-      return false
-    }
-    if (device.rpFilter === 0) return true
-    const back = namespace.routes.lookup(source)
-    const fine = back !== null && back.type === 'unicast' && (device.rpFilter === 2 || back.device === device)
-    if (!fine) namespace.drop(frame, 'reverse_path', device, back ?? 'no route back')
-    return fine
+    if (device === namespace.loopback) return null
+    if (source === 0 || isMulticast(source) || source === IPV4_BROADCAST) return 'invalid_source'
+    if (namespace.isLocal(source)) return 'invalid_source'
+    if (device.rpFilter === 0) return null
+    const isLoose = device.rpFilter === 2
+    const leadsBack = isLoose
+      ? namespace.routes.lookup(source)?.type === 'unicast'
+      : namespace.routes.leadsBy(device, source)
+    return leadsBack ? null : 'reverse_path'
   }
 
   /** ip_forward. */
   private forward(original: Frame, device: NetDevice): void {
     const { namespace } = this
     let frame = original
+    const route = namespace.routes.lookupFlow(frame)
+    if (frame.trace !== 0) namespace.charge('route', frame, route ?? 'no route')
+    if (route === null || route.type !== 'unicast') return this.refuse(frame, device, route)
+    if (!this.checkSource(frame, device)) return
     if (frame.ttl <= 1) {
       namespace.icmp.sendError(frame, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0)
       return namespace.drop(frame, 'ttl_exceeded', device)
     }
-    const route = namespace.routes.lookupFlow(frame)
-    if (frame.trace !== 0) namespace.charge('route', frame, route ?? 'no route')
-    if (route === null || route.type !== 'unicast') return this.refuse(frame, device, route)
-    const { mtu } = route.device!
-    if (frame.l3Length > mtu && (frame.dontFragment || frame.fragmentMax > mtu)) {
+    // What ICMP taught of a path counts for what is sent from here only (ip_forward_use_pmtu 0).
+    const mtu = route.mtu ?? route.device!.mtu
+    if (frame.l3Length > mtu && frame.dontFragment) {
       namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
       return namespace.drop(frame, 'mtu_exceeded_df', route.device, `mtu ${mtu}`)
     }
@@ -126,13 +142,13 @@ export class Ipv4 {
       case 'blackhole':
         return namespace.drop(frame, 'blackhole_route', device, route)
       case 'prohibit':
-        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0)
+        namespace.icmp.sendRouteError(frame, ICMP_PKT_FILTERED)
         return namespace.drop(frame, 'no_route_in', device, route)
       case 'unreachable':
-        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0)
+        namespace.icmp.sendRouteError(frame, ICMP_HOST_UNREACH)
         return namespace.drop(frame, 'no_route_in', device, route)
       default:
-        namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0)
+        namespace.icmp.sendRouteError(frame, ICMP_NET_UNREACH)
         return namespace.drop(frame, 'no_route_in', device, route ?? 'no route')
     }
   }
@@ -236,7 +252,7 @@ export class Ipv4 {
       frame = passed
     }
     if (frame.l3Length <= mtu && frame.fragmentMax === 0) return this.finish(frame, route)
-    if (frame.dontFragment || frame.fragmentMax > mtu) {
+    if (frame.dontFragment) {
       namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
       return namespace.drop(frame, 'mtu_exceeded_df', device, `mtu ${mtu}`)
     }
@@ -306,26 +322,18 @@ export class Ipv4 {
 
   routeMtu(route: Route, destination: Ipv4Address): number {
     const mtu = route.mtu ?? route.device!.mtu
-    if (this.pathMtus === null) return mtu
-    const learned = this.pathMtus.get(destination)
-    if (learned === undefined) return mtu
-    if (learned.expires <= this.namespace.kernel.simulator.now) {
-      this.pathMtus.delete(destination)
-      return mtu
-    }
-    return Math.min(mtu, learned.mtu)
+    return this.pathMtus === null ? mtu : this.pathMtus.limit(destination, mtu)
   }
 
-  /** Keeps a path MTU (fib_nhe) for mtu_expires; below min_pmtu it is not believed. */
+  /** Whether packets to `destination` are to go without DF: see `PathMtus`. */
+  isMtuLocked(destination: Ipv4Address): boolean {
+    return this.pathMtus?.isLocked(destination) ?? false
+  }
+
+  /** An ICMP error or a tunnel has named the MTU of the way to `destination`. */
   learnPathMtu(destination: Ipv4Address, mtu: number): void {
-    const { profile, simulator } = this.namespace.kernel
-    const believed = Math.max(mtu, profile.minPmtu)
-    if (believed >= this.pathMtu(destination)) return
-    this.pathMtus ??= new Map()
-    this.pathMtus.set(destination, {
-      mtu: believed,
-      expires: simulator.now + profile.pmtuExpires,
-    })
+    this.pathMtus ??= new PathMtus(this.namespace.kernel)
+    this.pathMtus.learn(destination, mtu, this.pathMtu(destination))
   }
 
   /** `ip route flush cache`. */

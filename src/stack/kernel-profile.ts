@@ -20,7 +20,10 @@ export interface KernelProfile {
   /** ip_local_port_range. */
   readonly localPorts: readonly [number, number]
   readonly defaultTtl: number
-  /** Whether PERMANENT neighbours count against gc_thresh (they do not since 5.0). */
+  /**
+   * Whether PERMANENT neighbours count against gc_thresh. They do not since 5.0, whose forced collection
+   * is also a gentler one.
+   */
   readonly permanentNeighboursCount: boolean
   /** Whether a bridged tunnel answers too large packets itself (skb_tunnel_check_pmtu, since 5.9). */
   readonly tunnelAnswersPmtu: boolean
@@ -33,7 +36,6 @@ export interface NeighbourParameters {
   readonly retransTime: number
   readonly delayFirstProbe: number
   readonly gcStaleTime: number
-  readonly gcInterval: number
   readonly ucastSolicit: number
   readonly mcastSolicit: number
   /** unres_qlen_bytes, of skb truesize. */
@@ -58,7 +60,6 @@ const neighbour: NeighbourParameters = {
   retransTime: SECOND,
   delayFirstProbe: 5 * SECOND,
   gcStaleTime: 60 * SECOND,
-  gcInterval: 30 * SECOND,
   ucastSolicit: 3,
   mcastSolicit: 3,
   queueBytes: 212992,

@@ -135,7 +135,8 @@ export class NetNamespace {
   }
 
   addDevice(device: NetDevice): void {
-    if (this.device(device.name)) throw new Error(`${this.name} has a device ${device.name} already`)
+    if (this.device(device.name))
+      throw new Error(`${this.name} has a device ${device.name} already`)
     // A list of exact length: most namespaces have one device, and push would make room for many.
     this.devices = this.devices.concat(device)
   }
@@ -164,6 +165,7 @@ export class NetNamespace {
   addAddress(device: NetDevice, address: InterfaceAddress): void {
     device.addresses = device.addresses.concat(address)
     this.own = this.own.concat(address.address)
+    this.routes.generation++
     if (address.length >= 31) return
     const block = { base: address.address & maskOf(address.length), length: address.length }
     this.broadcasts = this.broadcasts.concat(lastOf(block))
@@ -179,6 +181,7 @@ export class NetNamespace {
   removeAddress(device: NetDevice, address: InterfaceAddress): void {
     device.addresses = device.addresses.filter((other) => other !== address)
     this.own = without(this.own, address.address)
+    this.routes.generation++
     if (address.length >= 31) return
     const block = { base: address.address & maskOf(address.length), length: address.length }
     this.broadcasts = without(this.broadcasts, lastOf(block))

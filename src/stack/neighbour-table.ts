@@ -1,11 +1,11 @@
 import type { Holder } from '../measure/ledger.ts'
-import { KernelTimer, type JiffyWheel } from '../sim/jiffies.ts'
+import type { JiffyWheel } from '../sim/jiffies.ts'
 import { SECOND } from '../sim/units.ts'
 import type { Frame } from '../wire/frame.ts'
+import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../wire/icmp.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { NetDevice } from './device.ts'
-import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../wire/icmp.ts'
 import type { NetNamespace } from './namespace.ts'
 import { Neighbour, type NudState } from './neighbour.ts'
 
@@ -17,11 +17,9 @@ export class NeighbourTable implements Holder {
   readonly namespace: NetNamespace
   private readonly byDevice = new Map<NetDevice, Map<Ipv4Address, Neighbour>>()
   private readonly reachable = new Map<NetDevice, { time: number; drawn: number }>()
-  private readonly gcTimer: KernelTimer
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
-    this.gcTimer = new KernelTimer(() => this.collect())
     namespace.kernel.ledger.addHolder(this)
   }
 
@@ -31,17 +29,6 @@ export class NeighbourTable implements Holder {
 
   get timers(): JiffyWheel {
     return this.namespace.kernel.timers
-  }
-
-  private collect(): void {
-    this.namespace.kernel.neighbourGc.collect()
-    if (this.size > 0) this.timers.arm(this.gcTimer, this.namespace.kernel.profile.neighbour.gcInterval)
-  }
-
-  get size(): number {
-    let size = 0
-    for (const entries of this.byDevice.values()) size += entries.size
-    return size
   }
 
   *entries(): Generator<Neighbour> {
@@ -54,12 +41,12 @@ export class NeighbourTable implements Holder {
 
   /** @returns null when the kernel's table is full (gc_thresh3). */
   lookupOrCreate(device: NetDevice, address: Ipv4Address): Neighbour | null {
-    return this.lookup(device, address) ?? this.create(device, address, true)
+    return this.lookup(device, address) ?? this.create(device, address, false)
   }
 
-  private create(device: NetDevice, address: Ipv4Address, counted: boolean): Neighbour | null {
+  private create(device: NetDevice, address: Ipv4Address, isByHand: boolean): Neighbour | null {
     const neighbour = new Neighbour(this, device, address)
-    if (counted && !this.namespace.kernel.neighbourGc.admit(neighbour)) return null
+    if (!this.namespace.kernel.neighbourGc.admit(neighbour, isByHand)) return null
     if (device.noArp) neighbour.state = 'NOARP'
     let entries = this.byDevice.get(device)
     if (!entries) {
@@ -67,18 +54,15 @@ export class NeighbourTable implements Holder {
       this.byDevice.set(device, entries)
     }
     entries.set(address, neighbour)
-    if (!this.gcTimer.isArmed) {
-      this.timers.arm(this.gcTimer, this.namespace.kernel.profile.neighbour.gcInterval)
-    }
     return neighbour
   }
 
   /** `ip neigh replace`. @returns false when the table is full. */
   replace(device: NetDevice, address: Ipv4Address, mac: MacAddress, state: NudState): boolean {
-    const counted = state !== 'PERMANENT' || this.namespace.kernel.profile.permanentNeighboursCount
-    const neighbour = this.lookup(device, address) ?? this.create(device, address, counted)
+    const isByHand = state === 'PERMANENT'
+    const neighbour = this.lookup(device, address) ?? this.create(device, address, isByHand)
     if (!neighbour) return false
-    if (!counted) this.namespace.kernel.neighbourGc.forget(neighbour)
+    this.namespace.kernel.neighbourGc.setByHand(neighbour, isByHand)
     neighbour.update(mac, state, true, true)
     return true
   }

@@ -56,9 +56,7 @@ export class Neighbour {
 
   get isInTimer(): boolean {
     const { state } = this
-    return (
-      state === 'INCOMPLETE' || state === 'REACHABLE' || state === 'DELAY' || state === 'PROBE'
-    )
+    return state === 'INCOMPLETE' || state === 'REACHABLE' || state === 'DELAY' || state === 'PROBE'
   }
 
   get queued(): number {
@@ -82,7 +80,7 @@ export class Neighbour {
         this.emit(frame)
         return
       case 'STALE':
-        this.become('DELAY')
+        this.change('DELAY')
         this.arm(this.parameters.delayFirstProbe)
         this.emit(frame)
         return
@@ -92,7 +90,7 @@ export class Neighbour {
       case 'NONE':
       case 'FAILED':
         this.probes = this.parameters.ucastSolicit
-        this.become('INCOMPLETE')
+        this.change('INCOMPLETE')
         this.hold(frame)
         this.arm(this.parameters.retransTime)
         this.solicit()
@@ -140,6 +138,8 @@ export class Neighbour {
     if (state === 'STALE' && !changed && this.isValid && this.state !== 'STALE' && !isAdmin) return
     this.hi = hi
     this.lo = lo
+    // Another station answers now: what was proven of the former says nothing of it.
+    if (changed && state === 'STALE') this.confirmed = now - 2 * this.parameters.baseReachableTime
     if (changed || this.state !== state) this.updated = now
     this.become(state)
     if (state === 'REACHABLE') this.arm(this.table.reachableTime(this.device))
@@ -150,7 +150,8 @@ export class Neighbour {
     const { queue } = this
     this.queue = null
     this.queueTruesize = 0
-    if (queue) for (const frame of queue) this.emit(frame)
+    // By the usual way: an address learned from a request is in doubt, and its first use begins DELAY.
+    if (queue) for (const frame of queue) this.output(frame)
   }
 
   /** What waits here is lost; each packet's sender is told (arp_error_report). */
@@ -173,6 +174,11 @@ export class Neighbour {
         this.table.namespace.drop(frame, 'neighbour_dead', this.device, this)
       }
     }
+  }
+
+  private change(state: NudState): void {
+    this.updated = this.table.now
+    this.become(state)
   }
 
   private become(state: NudState): void {
@@ -198,15 +204,15 @@ export class Neighbour {
       const left = this.confirmed + this.table.reachableTime(this.device) - now
       if (left > 0) this.arm(left)
       else if (now <= this.used + delayFirstProbe) {
-        this.become('DELAY')
+        this.change('DELAY')
         this.arm(delayFirstProbe)
-      } else this.become('STALE')
+      } else this.change('STALE')
     } else if (this.state === 'DELAY' && now <= this.confirmed + delayFirstProbe) {
-      this.become('REACHABLE')
+      this.change('REACHABLE')
       this.arm(this.table.reachableTime(this.device))
     } else {
       if (this.state === 'DELAY') {
-        this.become('PROBE')
+        this.change('PROBE')
         this.probes = 0
       }
       this.probeAgain(retransTime)
@@ -218,8 +224,7 @@ export class Neighbour {
     const { ucastSolicit, mcastSolicit } = this.parameters
     const most = this.state === 'PROBE' ? ucastSolicit : ucastSolicit + mcastSolicit
     if (this.probes >= most) {
-      this.updated = this.table.now
-      this.become('FAILED')
+      this.change('FAILED')
       this.invalidate()
       return
     }

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { Ledger } from '../measure/ledger.ts'
 import { Simulator } from '../sim/simulator.ts'
 import { Frame, PROTOCOL_UDP } from '../wire/frame.ts'
-import { contains, ipv4, type Ipv4Prefix, maskOf, prefix } from '../wire/ipv4-address.ts'
+import { contains, type Ipv4Prefix, ipv4, maskOf, prefix } from '../wire/ipv4-address.ts'
 import { Kernel } from './kernel.ts'
 import { KERNEL_PROFILES } from './kernel-profile.ts'
 import { Loopback } from './loopback.ts'
@@ -26,7 +26,12 @@ describe('RouteTable', () => {
   it('prints routes as ip route does', () => {
     const { routes } = namespace
     routes.add({ destination: prefix('0.0.0.0/0'), via: ipv4('192.168.50.254') })
-    routes.add({ destination: prefix('10.244.1.0/24'), via: ipv4('10.244.1.0'), device: eth0, onlink: true })
+    routes.add({
+      destination: prefix('10.244.1.0/24'),
+      via: ipv4('10.244.1.0'),
+      device: eth0,
+      onlink: true,
+    })
     routes.add({ destination: prefix('10.65.0.0/26'), type: 'blackhole', protocol: 'bird' })
     expect(routes.routes().map(String)).toEqual([
       'default via 192.168.50.254 dev lo',
@@ -51,11 +56,14 @@ describe('RouteTable', () => {
 
   it('refuses host bits and what does not fit the FIB', () => {
     expect(
-      namespace.routes.add({ destination: { base: ipv4('10.0.0.1'), length: 24 }, device: eth0 })?.errno,
+      namespace.routes.add({ destination: { base: ipv4('10.0.0.1'), length: 24 }, device: eth0 })
+        ?.errno,
     ).toBe('EINVAL')
     namespace.routes.capacity = 2
     expect(namespace.routes.add({ destination: prefix('10.0.0.0/24'), device: eth0 })).toBeNull()
-    expect(namespace.routes.add({ destination: prefix('10.0.1.0/24'), device: eth0 })?.errno).toBe('ENOSPC')
+    expect(namespace.routes.add({ destination: prefix('10.0.1.0/24'), device: eth0 })?.errno).toBe(
+      'ENOSPC',
+    )
     expect(namespace.routes.refused).toBe(1)
   })
 
@@ -101,25 +109,34 @@ describe('RouteTable', () => {
   })
 
   it('finds what a linear search finds', () => {
-    const block = fc.tuple(fc.integer({ min: 0, max: 32 }), fc.integer()).map(
-      ([length, bits]): Ipv4Prefix => ({ base: bits & maskOf(length), length }),
-    )
+    const block = fc
+      .tuple(fc.integer({ min: 0, max: 32 }), fc.integer())
+      .map(([length, bits]): Ipv4Prefix => ({ base: bits & maskOf(length), length }))
     fc.assert(
-      fc.property(fc.array(block, { maxLength: 40 }), fc.array(fc.integer(), { maxLength: 40 }), (blocks, targets) => {
-        const kernel = new Kernel(new Simulator('r'), new Ledger(), 'h', KERNEL_PROFILES['6.18']!)
-        const own = new NetNamespace(kernel, 'h')
-        const known = blocks.filter((destination) => own.routes.add({ destination, device: eth0 }) === null)
-        const all = [...targets, ...known.map(({ base }) => base)].filter((to) => to >>> 24 !== 127)
-        for (const target of all) {
-          let best: Ipv4Prefix | null = null
-          for (const each of known) {
-            if (contains(each, target) && (best === null || each.length > best.length)) best = each
+      fc.property(
+        fc.array(block, { maxLength: 40 }),
+        fc.array(fc.integer(), { maxLength: 40 }),
+        (blocks, targets) => {
+          const kernel = new Kernel(new Simulator('r'), new Ledger(), 'h', KERNEL_PROFILES['6.18']!)
+          const own = new NetNamespace(kernel, 'h')
+          const known = blocks.filter(
+            (destination) => own.routes.add({ destination, device: eth0 }) === null,
+          )
+          const all = [...targets, ...known.map(({ base }) => base)].filter(
+            (to) => to >>> 24 !== 127,
+          )
+          for (const target of all) {
+            let best: Ipv4Prefix | null = null
+            for (const each of known) {
+              if (contains(each, target) && (best === null || each.length > best.length))
+                best = each
+            }
+            expect(own.routes.lookup(target)?.destination ?? null).toEqual(best)
           }
-          expect(own.routes.lookup(target)?.destination ?? null).toEqual(best)
-        }
-        for (const each of known) expect(own.routes.delete(each)).toBe(true)
-        expect(own.routes.size).toBe(0)
-      }),
+          for (const each of known) expect(own.routes.delete(each)).toBe(true)
+          expect(own.routes.size).toBe(0)
+        },
+      ),
       { seed: 20261122, numRuns: 200 },
     )
   })

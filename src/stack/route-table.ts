@@ -62,7 +62,9 @@ export class Route {
     if (this.mtu !== null) parts.push(`mtu ${this.mtu}`)
     if (this.onlink) parts.push('onlink')
     for (const hop of this.nexthops ?? []) {
-      parts.push(`nexthop${hop.via === null ? '' : ` via ${formatIpv4(hop.via)}`} dev ${hop.device?.name}`)
+      parts.push(
+        `nexthop${hop.via === null ? '' : ` via ${formatIpv4(hop.via)}`} dev ${hop.device?.name}`,
+      )
     }
     return parts.join(' ')
   }
@@ -242,6 +244,13 @@ export class RouteTable {
     const route = this.match(frame.ipDst)
     if (route === null || route.nexthops === null) return route
     return route.nexthops[this.flowHash(frame) % route.nexthops.length]!
+  }
+
+  /** Whether one of the ways to `destination` leaves by `device` (fib_info_nh_uses_dev). */
+  leadsBy(device: NetDevice, destination: Ipv4Address): boolean {
+    const route = this.match(destination)
+    if (route === null || route.type !== 'unicast') return false
+    return (route.nexthops ?? [route]).some((hop) => hop.device === device)
   }
 
   private match(destination: Ipv4Address): Route | null {

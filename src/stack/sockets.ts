@@ -1,5 +1,5 @@
-import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, IcmpMessage } from '../wire/icmp.ts'
 import { type Frame, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
+import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, IcmpMessage } from '../wire/icmp.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import { EchoSocket } from './echo-socket.ts'
@@ -133,7 +133,8 @@ export class Sockets {
   }
 
   private ownerOf(quoted: Frame): UdpSocket | EchoSocket | undefined {
-    if (quoted.protocol === PROTOCOL_UDP) return this.udp.get((quoted.fragmentOf ?? quoted).sourcePort)
+    if (quoted.protocol === PROTOCOL_UDP)
+      return this.udp.get((quoted.fragmentOf ?? quoted).sourcePort)
     if (quoted.protocol !== PROTOCOL_ICMP) return undefined
     const { header } = quoted.fragmentOf ?? quoted
     return header instanceof IcmpMessage ? this.echo.get(header.identifier) : undefined

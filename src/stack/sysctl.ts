@@ -16,7 +16,6 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'net.ipv4.neigh.default.gc_thresh2': neighbour('gcThresh2', 1),
   'net.ipv4.neigh.default.gc_thresh3': neighbour('gcThresh3', 1),
   'net.ipv4.neigh.default.gc_stale_time': neighbour('gcStaleTime', SECOND),
-  'net.ipv4.neigh.default.gc_interval': neighbour('gcInterval', SECOND),
   'net.ipv4.neigh.default.base_reachable_time_ms': neighbour('baseReachableTime', MILLISECOND),
   'net.ipv4.neigh.default.retrans_time_ms': neighbour('retransTime', MILLISECOND),
   'net.ipv4.neigh.default.delay_first_probe_time': neighbour('delayFirstProbe', SECOND),
