@@ -14,7 +14,7 @@ import { type Expected, faultsOf } from './accounts.ts'
 import type { Outcome } from './benchmark.ts'
 
 export const GIGABIT = 1e9
-export const LINK_DELAY = MICROSECOND
+const LINK_DELAY = MICROSECOND
 /** DropTail queue of ns-3's devices, packets. */
 const QUEUE_FRAMES = 1000
 const PORT_DISCARD = 9

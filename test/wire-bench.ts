@@ -172,7 +172,7 @@ export class WireBench {
   }
 }
 
-export function frame(...parts: readonly Fields[]): Frame {
+function frame(...parts: readonly Fields[]): Frame {
   return Object.assign(new Frame(), ...parts) as Frame
 }
 

@@ -78,7 +78,7 @@ export class NetNamespace {
    */
   private own: readonly Ipv4Address[] = NO_ADDRESSES
   private broadcasts: readonly Ipv4Address[] = NO_ADDRESSES
-  packetHandlers: Map<number, PacketHandler> | null = null
+  private packetHandlers: readonly { etherType: number; handle: PacketHandler }[] | null = null
 
   private loopbackDevice: Loopback | null = null
   private neighbourTable: NeighbourTable | null = null
@@ -209,18 +209,32 @@ export class NetNamespace {
   /** Protocol dispatch of a frame that no receive handler took. */
   receive(frame: Frame, device: NetDevice): void {
     if (frame.vlan !== UNTAGGED) return this.drop(frame, 'vlan_no_device', device)
-    const handler = this.packetHandlers?.get(frame.etherType)
-    if (handler !== undefined) {
-      this.kernel.ledger.delivered++
-      handler(frame, device)
-      return
-    }
+    if (this.packetHandlers !== null && this.handlePacket(frame, device)) return
     if (!frame.isGroup && !device.isOwn(frame) && device !== this.loopbackDevice) {
       return this.drop(frame, 'other_host', device)
     }
     if (frame.etherType === ETHERTYPE_IPV4) this.ipv4.receive(frame, device)
     else if (frame.etherType === ETHERTYPE_ARP) this.arp.receive(frame, device)
     else this.drop(frame, 'unhandled_protocol', device)
+  }
+
+  /** Hands frames of one EtherType to `handle` from now on, and to no protocol. */
+  setPacketHandler(etherType: number, handle: PacketHandler): void {
+    const others = this.packetHandlers?.filter((other) => other.etherType !== etherType) ?? []
+    this.packetHandlers = [...others, { etherType, handle }]
+  }
+
+  /** @returns whether there was a handler for the frame. */
+  private handlePacket(frame: Frame, device: NetDevice): boolean {
+    const handlers = this.packetHandlers!
+    for (let i = 0; i < handlers.length; i++) {
+      const { etherType, handle } = handlers[i]!
+      if (etherType !== frame.etherType) continue
+      this.kernel.ledger.delivered++
+      handle(frame, device)
+      return true
+    }
+    return false
   }
 
   /** The drop funnel for what ends in this namespace. */

@@ -45,10 +45,7 @@ export class FrameCounter {
   bytes = 0
 
   constructor(namespace: NetNamespace) {
-    namespace.packetHandlers ??= new Map()
-    namespace.packetHandlers.set(ETHERTYPE_EXPERIMENTAL, (frame, device) =>
-      this.count(frame, device),
-    )
+    namespace.setPacketHandler(ETHERTYPE_EXPERIMENTAL, (frame, device) => this.count(frame, device))
   }
 
   get total(): number {

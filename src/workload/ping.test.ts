@@ -4,7 +4,7 @@ import { duplication, reordering } from '../link/fault-rules.ts'
 import type { FaultRule } from '../link/faulty-channel.ts'
 import { MILLISECOND, SECOND } from '../sim/units.ts'
 import { ETHERTYPE_IPV4 } from '../wire/frame.ts'
-import { ipv4 } from '../wire/ipv4-address.ts'
+import { ipv4, prefix } from '../wire/ipv4-address.ts'
 import { Ping, type PingOptions } from './ping.ts'
 import type { PingResult } from './workload.ts'
 
@@ -152,6 +152,9 @@ describe('ping', () => {
   it('reports an expired TTL and passes its TTL and TOS to the packet', () => {
     const hosts = new CabledHosts()
     hosts.routeBehindB('192.0.2.0/24')
+    // Without a way on, a router says so before it looks at the TTL.
+    const beyond = { destination: prefix('192.0.2.0/24'), via: hosts.a.address }
+    hosts.b.namespace.routes.add(beyond)
     hosts.b.namespace.sysctls.ipForward = true
     const sent: number[][] = []
     hosts.a.nic.tap = {
