@@ -28,24 +28,25 @@ const HOST_MAC = 0x020000000100
 
 type Fields = Partial<Omit<Frame, 'length' | 'isFragment' | 'isBroadcast' | 'isGroup'>>
 
-/** The other end of a NIC's cable. */
-export class Wire implements PortOwner {
+/** One end of a cable, at which the test sits. */
+export class Station implements PortOwner {
   readonly name: string
   readonly mac: MacAddress
-  readonly nic: Nic
   readonly port: Port
-  /** Frames that the host sent, oldest first; `take` empties it. */
+  /** Frames that came, oldest first; `frames` empties it. */
   private heard: Frame[] = []
   private readonly bench: WireBench
+  /** To whom frames go that name no destination. */
+  private readonly peer: { readonly mac: MacAddress }
 
-  constructor(bench: WireBench, nic: Nic, number: number) {
+  constructor(bench: WireBench, port: Port, peer: { readonly mac: MacAddress }, number: number) {
     this.bench = bench
-    this.nic = nic
+    this.peer = peer
     this.mac = STATION_MAC + number
     this.name = `wire${number}`
     this.port = new Port(bench.simulator, bench.ledger, this, 0, 'end')
     this.port.mtu = 65535
-    Port.connect(nic.port, this.port, { rate: RATE, delay: 0 })
+    Port.connect(port, this.port, { rate: RATE, delay: 0 })
   }
 
   receive(frame: Frame): void {
@@ -53,7 +54,7 @@ export class Wire implements PortOwner {
     this.heard.push(frame.clone())
   }
 
-  /** Sends frames to the host and lets it answer. @returns what the host sent, in tcpdump's manner. */
+  /** Sends frames and lets what they cause happen. @returns what came back, in tcpdump's manner. */
   say(...frames: readonly Frame[]): string[] {
     return this.exchange(...frames).map((frame) => describe(frame))
   }
@@ -66,8 +67,8 @@ export class Wire implements PortOwner {
         frame.srcLo = macLo(this.mac)
       }
       if (frame.dstHi === 0 && frame.dstLo === 0) {
-        frame.dstHi = this.nic.hi
-        frame.dstLo = this.nic.lo
+        frame.dstHi = macHi(this.peer.mac)
+        frame.dstLo = macLo(this.peer.mac)
       }
       this.bench.ledger.originated++
       this.port.send(frame)
@@ -76,7 +77,7 @@ export class Wire implements PortOwner {
     return this.frames()
   }
 
-  /** What the host sent since the last look. */
+  /** What came since the last look. */
   take(): string[] {
     return this.frames().map((frame) => describe(frame))
   }
@@ -90,8 +91,8 @@ export class Wire implements PortOwner {
   /** An ARP packet of this station, which is told by its MAC address. */
   arp(operation: number, senderIp: string, targetIp: string, fields: ArpFields = {}): Frame {
     const isRequest = operation === ARP_REQUEST
-    const { sender = this.mac, target = isRequest ? 0 : this.nic.mac } = fields
-    const { to = isRequest ? BROADCAST_MAC : this.nic.mac } = fields
+    const { sender = this.mac, target = isRequest ? 0 : this.peer.mac } = fields
+    const { to = isRequest ? BROADCAST_MAC : this.peer.mac } = fields
     return frame({
       srcHi: macHi(sender),
       srcLo: macLo(sender),
@@ -109,6 +110,16 @@ export class Wire implements PortOwner {
 
   isAt(senderIp: string, targetIp: string, fields: ArpFields = {}): Frame {
     return this.arp(ARP_REPLY, senderIp, targetIp, fields)
+  }
+}
+
+/** The other end of a NIC's cable. */
+export class Wire extends Station {
+  readonly nic: Nic
+
+  constructor(bench: WireBench, nic: Nic, number: number) {
+    super(bench, nic.port, nic, number)
+    this.nic = nic
   }
 }
 
@@ -148,6 +159,11 @@ export class WireBench {
     host.addDevice(nic)
     if (address !== undefined) host.addAddress(nic, parseInterfaceAddress(address)!)
     return new Wire(this, nic, number)
+  }
+
+  /** The test at the end of a cable to a port of the fabric. */
+  station(port: Port, peer: MacAddress): Station {
+    return new Station(this, port, { mac: peer }, ++this.wires)
   }
 
   /** `ip neigh replace ADDRESS lladdr (the wire's) nud permanent`. */

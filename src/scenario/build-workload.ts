@@ -1,3 +1,4 @@
+import type { Histogram } from '../measure/histogram.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
@@ -32,6 +33,15 @@ export class ScheduledWorkload {
   private get workload(): Workload {
     this.made ??= makeWorkload(this.world, this.model)
     return this.made
+  }
+
+  get name(): string {
+    return this.model.name
+  }
+
+  /** Latencies or round-trip times up to now; null where none are taken. */
+  get times(): Histogram | null {
+    return this.workload.times
   }
 
   /** What was measured up to `now`, the simulator's clock. */

@@ -1,16 +1,32 @@
-import type { Comparison, ExpectationModel, Metric } from '../scenario/model.ts'
+import type { Comparison, ExpectationModel, Metric, Percentile } from '../scenario/model.ts'
+import type { World } from '../scenario/world.ts'
 import { formatDuration } from '../sim/units.ts'
 import type { Probes } from './probes.ts'
 import type { ExpectationResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
+
+/** Percentiles that expectations ask for, as they stood when the run was measured. */
+export type Percentiles = ReadonlyMap<Metric, number>
+
+/** Reads them off the workloads' histograms: results hold only some of them. */
+export function percentilesOf(world: World): Percentiles {
+  const percentiles = new Map<Metric, number>()
+  for (const { metric } of world.scenario.expectations) {
+    if (metric.kind !== 'rtt' || typeof metric.at !== 'number') continue
+    const times = world.workloads.find(({ name }) => name === metric.of)?.times
+    if (times && times.count > 0) percentiles.set(metric, times.percentile(metric.at))
+  }
+  return percentiles
+}
 
 /** Holds one expectation against what a run measured. */
 export function judge(
   expectation: ExpectationModel,
   result: RunResult,
+  percentiles: Percentiles,
   probes: Probes,
 ): ExpectationResult {
   const { metric, comparison, text, line } = expectation
-  const measured = measure(metric, result, probes)
+  const measured = percentiles.get(metric) ?? measure(metric, result, probes)
   return {
     text,
     line,
@@ -49,7 +65,7 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
       return row.lost / row.sent
     }
     case 'rtt':
-      return percentileOf(workloadOf(result, metric.of), metric.at)
+      return timeOf(workloadOf(result, metric.of), metric.at)
     case 'drops':
       return dropsOf(result, metric.reason, metric.at)
     case 'macEntries':
@@ -71,22 +87,9 @@ function workloadOf(result: RunResult, name: string): WorkloadRow | undefined {
   return result.workloads.find((row) => row.name === name)
 }
 
-function percentileOf(
-  row: WorkloadRow | undefined,
-  at: 'min' | 'mean' | 'max' | number,
-): number | null {
+function timeOf(row: WorkloadRow | undefined, at: Percentile): number | null {
   const distribution = row?.rtt ?? row?.latency
-  if (!distribution) return null
-  if (typeof at === 'string') return distribution[at]
-  const known: Readonly<Record<string, number>> = {
-    '0': distribution.min,
-    '50': distribution.p50,
-    '90': distribution.p90,
-    '99': distribution.p99,
-    '99.9': distribution.p999,
-    '100': distribution.max,
-  }
-  return known[String(at)] ?? null
+  return distribution && typeof at === 'string' ? distribution[at] : null
 }
 
 /** Losses only, unless a reason is named. */

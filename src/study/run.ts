@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import type { Schemes } from '../schemes/registry.ts'
 import { collect } from './collect.ts'
-import { judge } from './expectations.ts'
+import { judge, type Percentiles, percentilesOf } from './expectations.ts'
 import { attachCounters, type HostCounters } from './instruments.ts'
 import { Probes } from './probes.ts'
 import type { RunResult } from './result.ts'
@@ -13,6 +13,12 @@ import type { RunResult } from './result.ts'
 export interface RunOptions {
   /** Whether frames at the scenario's capture points are kept. */
   readonly capture: boolean
+}
+
+/** Taken at the end of the run proper: what probes do after it counts for nothing else. */
+interface Measured {
+  readonly result: RunResult
+  readonly percentiles: Percentiles
 }
 
 /** One run of one scenario, advanced in slices so that its caller can show progress or stop it. */
@@ -25,7 +31,7 @@ export class Run {
   private readonly scenario: Scenario
   private readonly counters: HostCounters
   private readonly probes: Probes
-  private measured: RunResult | null = null
+  private measured: Measured | null = null
   private hasEnded = false
 
   constructor(scenario: Scenario, schemes: Schemes, options: RunOptions) {
@@ -51,22 +57,29 @@ export class Run {
     const { duration } = this.scenario
     if (this.measured === null) {
       if (!simulator.run(duration, maxEvents)) return false
-      this.measured = collect(this.world, this.counters, false)
+      this.measured = this.measure(false)
       this.probes.start()
     }
     this.hasEnded = simulator.run(duration + this.probes.duration, maxEvents)
     return this.hasEnded
   }
 
+  private measure(partial: boolean): Measured {
+    return {
+      result: collect(this.world, this.counters, partial),
+      percentiles: percentilesOf(this.world),
+    }
+  }
+
   /** What was measured; `partial` when the run was stopped before its end. */
   result(): RunResult {
-    const measured = this.measured ?? collect(this.world, this.counters, true)
+    const { result, percentiles } = this.measured ?? this.measure(true)
     const expectations = this.scenario.expectations.map((expectation) =>
-      judge(expectation, measured, this.probes),
+      judge(expectation, result, percentiles, this.probes),
     )
     const missing = [...this.untapped].map((point) => `nothing captured at ${point}: no such port`)
-    const notes = [...measured.notes, ...missing]
-    return { ...measured, notes, partial: !this.hasEnded, expectations }
+    const notes = [...result.notes, ...missing]
+    return { ...result, notes, partial: !this.hasEnded, expectations }
   }
 }
 

@@ -157,7 +157,7 @@ function workloadOf(
   measured: Measured,
   metric: MetricKey,
 ): string | null {
-  const names = workloadNames(context)
+  const names = workloadNames(context).filter((each) => each !== null)
   const name = of ?? names[0]
   if (of === undefined && names.length !== 1) {
     const message = names.length === 0 ? 'there is no workload' : 'which workload is not said'

@@ -47,11 +47,15 @@ export function resolveWorkloads(context: Context, ends: Ends): WorkloadModel[] 
   })
 }
 
-/** Of every item of the file, wrong ones included, so that a wrong one does not rename the others. */
-export function workloadNames(context: Context): string[] {
+/**
+ * Of every item of the file, wrong ones included, so that a wrong one does not rename the others; null
+ * where there is neither name nor kind.
+ */
+export function workloadNames(context: Context): (string | null)[] {
   const counts = new Map<string, number>()
   return context.rawList('workload').map((item) => {
-    const kind = String(item['kind'])
+    const { kind } = item
+    if (typeof kind !== 'string') return typeof item['name'] === 'string' ? item['name'] : null
     const count = (counts.get(kind) ?? 0) + 1
     counts.set(kind, count)
     return typeof item['name'] === 'string' ? item['name'] : `${kind}-${count}`

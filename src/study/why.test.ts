@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { scenario } from '../../test/small-scenario.ts'
+import { builtinSchemes } from '../schemes/registry.ts'
+import { MILLISECOND, SECOND } from '../sim/units.ts'
+import { type ProbeOutcome, type ProbeRequest, traceProbe } from './why.ts'
+
+const STREAM = `
+workload:
+  - { kind: udp, name: stream, from: c1, to: c2, port: 5001, size: 100, packetRate: 1kpps, for: 1s, at: 2s }
+`
+const PING: ProbeRequest = {
+  ...{ from: 'c1', to: 'c2', at: null, protocol: 'icmp', port: 5001 },
+  ...{ size: 56, dontFragment: false, ttl: 64 },
+}
+
+function outcome(request: Partial<ProbeRequest>, faults = ''): ProbeOutcome {
+  const found = traceProbe(scenario(STREAM + faults), builtinSchemes, { ...PING, ...request })
+  if ('problem' in found) throw new Error(found.problem)
+  return found
+}
+
+describe('a probe', () => {
+  it('goes just before the first workload, with cold caches', () => {
+    const { sentAt, delivered, events, source, destination, missed } = outcome({})
+    expect(sentAt).toBe(2 * SECOND - 10 * MILLISECOND)
+    expect({ delivered, missed }).toEqual({ delivered: true, missed: 0 })
+    expect([source, destination]).toEqual(['10.20.0.1', '10.20.128.0'])
+    expect(events[0]).toMatchObject({ stage: 'socket_send', time: sentAt, kind: 'echo-request' })
+    expect(events.some(({ kind }) => kind === 'arp')).toBe(true)
+    expect(new Set(events.map(({ trace }) => trace))).toEqual(new Set([1]))
+  })
+
+  it('finds them warm in the middle of one: its latency is that of the way alone', () => {
+    const { events, latency } = outcome({ at: 2.5 * SECOND })
+    expect(events.some(({ kind }) => kind === 'arp')).toBe(false)
+    expect(latency).toBeGreaterThan(0)
+    expect(latency!).toBeLessThan(outcome({}).latency!)
+  })
+
+  it('one way for a datagram, there and back for an echo', () => {
+    const [there, andBack] = (['udp', 'icmp'] as const).map(
+      (protocol) => outcome({ protocol, at: 1.5 * SECOND + 1, size: 56 }).latency!,
+    )
+    expect(andBack).toBeGreaterThan(there!)
+  })
+
+  it.each([
+    ['a port of its own', { port: 6000 }],
+    ['the port of a workload that runs', { port: 5001, at: 2.5 * SECOND }],
+    ['an address instead of a name', { to: '10.20.128.0' }],
+    ['a host’s address', { from: 'h1', to: '192.168.0.2' }],
+    ['so large that it is cut', { size: 20000 }],
+  ] as const)('as a datagram to %s is delivered', (_, request) => {
+    expect(outcome({ protocol: 'udp', ...request })).toMatchObject({
+      ...{ delivered: true, sendError: null },
+    })
+  })
+
+  it('that is lost tells where', () => {
+    const cut = 'faults: [{ node: h2, at: 1s, cut: true }]\n'
+    const { delivered, latency, events } = outcome({ at: 1.5 * SECOND }, cut)
+    expect({ delivered, latency }).toEqual({ delivered: false, latency: null })
+    expect(events.at(-1)!.drop).not.toBeNull()
+  })
+
+  it('that the kernel refuses was never sent', () => {
+    const { sendError, knownMtu, events } = outcome({ size: 1473, dontFragment: true })
+    expect({ sendError, knownMtu }).toEqual({ sendError: 'EMSGSIZE', knownMtu: 1500 })
+    expect(events.filter(({ kind }) => kind === 'echo-request')).toEqual([])
+    expect(outcome({ to: '8.8.8.8' }).sendError).toBe('ENETUNREACH')
+  })
+
+  it('does not change what it asks about: two of them meet the same', () => {
+    const [one, two] = [outcome({}), outcome({})]
+    expect(two.events).toEqual(one.events)
+  })
+
+  it.each([
+    [{ from: 'c7' }, '--from c7: there is no such container or host; there are c1, c2, h1, h2'],
+    [{ from: '10.20.0.1' }, '--from 10.20.0.1: there is no'],
+    [{ to: 'c7' }, '--to c7: there is no'],
+  ])('%j is no question', (request, problem) => {
+    const found = traceProbe(scenario(STREAM), builtinSchemes, { ...PING, ...request })
+    expect(found).toEqual({ problem: expect.stringContaining(problem) })
+  })
+})
