@@ -14,12 +14,14 @@ export function picosecondsPerByte(bitsPerSecond: number): number {
 
 /** A duration in the largest unit that keeps it at or above one: `1.5 ms`, `300 s`. */
 export function formatDuration(picoseconds: number): string {
-  const size = Math.abs(picoseconds)
-  if (size >= SECOND) return `${trim(picoseconds / SECOND)} s`
-  if (size >= MILLISECOND) return `${trim(picoseconds / MILLISECOND)} ms`
-  if (size >= MICROSECOND) return `${trim(picoseconds / MICROSECOND)} us`
-  if (size >= NANOSECOND) return `${trim(picoseconds / NANOSECOND)} ns`
-  return `${trim(picoseconds)} ps`
+  // Rounded first: 999.97 ms are 1 s.
+  const rounded = Number(picoseconds.toPrecision(4))
+  const size = Math.abs(rounded)
+  if (size >= SECOND) return `${trim(rounded / SECOND)} s`
+  if (size >= MILLISECOND) return `${trim(rounded / MILLISECOND)} ms`
+  if (size >= MICROSECOND) return `${trim(rounded / MICROSECOND)} us`
+  if (size >= NANOSECOND) return `${trim(rounded / NANOSECOND)} ns`
+  return `${trim(rounded)} ps`
 }
 
 function trim(value: number): string {

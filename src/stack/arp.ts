@@ -9,8 +9,9 @@ import type { Neighbour } from './neighbour.ts'
 /** ARP of one namespace (net/ipv4/arp.c). */
 export class Arp {
   private readonly namespace: NetNamespace
-  /** The last pair that was seen with two MACs: how duplicates show themselves. */
+  /** How often an address was claimed by another MAC than the one known, and what was seen last. */
   conflicts = 0
+  lastConflict: string | null = null
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
@@ -147,8 +148,6 @@ export class Arp {
     this.conflicts++
     this.lastConflict = `${formatMac(packet.senderMac)} claims the address of ${neighbour}`
   }
-
-  lastConflict: string | null = null
 }
 
 /** arp_is_garp: a reply must name its sender as the target's MAC address as well. */

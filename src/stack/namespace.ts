@@ -119,6 +119,11 @@ export class NetNamespace {
     return this.arpLayer
   }
 
+  /** ARP without making it: for reports. */
+  get arpIfAny(): Arp | null {
+    return this.arpLayer
+  }
+
   get fragments(): Fragments {
     this.fragmentQueue ??= new Fragments(this)
     return this.fragmentQueue

@@ -69,7 +69,26 @@ function notesOf(world: World): string[] {
     const note = scheme.note?.(model.options) ?? null
     return note === null ? [] : [`${model.name} (${scheme.variant(model.options)}): ${note}`]
   })
-  return [...notes, ...world.log]
+  return [...notes, ...world.log, ...conflictsOf(world)]
+}
+
+/** More machines than this are not named one by one. */
+const CONFLICTS_SHOWN = 8
+
+/** Who has seen one address with two MACs, as arpwatch would have noticed it. */
+function conflictsOf(world: World): string[] {
+  const seen: string[] = []
+  for (const { root, containers } of world.hosts.values()) {
+    for (const namespace of [root, ...containers.values()]) {
+      const arp = namespace.arpIfAny
+      if (arp === null || arp.lastConflict === null) continue
+      const times = arp.conflicts === 1 ? 'once' : `${arp.conflicts} times`
+      seen.push(`${namespace.name} saw an address with two MACs, ${times}: ${arp.lastConflict}`)
+    }
+  }
+  const rest = seen.length - CONFLICTS_SHOWN
+  const more = rest > 0 ? [`${rest} more saw addresses with two MACs`] : []
+  return [...seen.slice(0, CONFLICTS_SHOWN), ...more]
 }
 
 /** A result's own type is wider than the documented row: what is beyond it stands in the row as well. */
