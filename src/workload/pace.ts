@@ -5,6 +5,8 @@ import { SECOND } from '../sim/units.ts'
 export class Pace {
   readonly start: number
   private readonly rate: number
+  /** Time between two packets, where it is a whole number: then nothing need be divided or rounded. */
+  private readonly period: number | null
 
   /**
    * @param start of packet 0, picoseconds.
@@ -13,10 +15,13 @@ export class Pace {
   constructor(start: number, rate: number) {
     this.start = start
     this.rate = rate
+    const period = SECOND / rate
+    this.period = Number.isInteger(period) ? period : null
   }
 
   /** When packet `n` leaves, rounded to whole picoseconds. */
   timeOf(n: number): number {
+    if (this.period !== null) return this.start + n * this.period
     return this.start + Math.round((n * SECOND) / this.rate)
   }
 }
