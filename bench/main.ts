@@ -2,6 +2,7 @@
  * Speed of the simulator: `npm run bench [-- --json FILE] [-- --repeat N] [-- W1 W2 ...]`.
  * Each benchmark has a process of its own, as a run of `encap` has.
  */
+import '../src/cli/engine.ts'
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

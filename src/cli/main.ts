@@ -1,3 +1,4 @@
+import './engine.ts'
 import { EXIT_BAD_INPUT } from './exit.ts'
 import { main } from './program.ts'
 
