@@ -26,6 +26,7 @@ const HEAD = [
   'benchmark',
   'ns/unit best',
   'median',
+  'of CPU',
   'M units/s best',
   'median',
   'M events/s',
@@ -35,7 +36,10 @@ const HEAD = [
   'peak MiB',
 ]
 
-/** Best and median over the repeats; units are packet-hops, of EQ events. */
+/**
+ * Best and median over the repeats; units are packet-hops, of EQ events. The least CPU time, of all
+ * threads, shows what a busy machine added to the best.
+ */
 export function tableOf(measurements: readonly Measurement[]): string {
   const table = new Table({ head: HEAD, style: { head: [], border: [] } })
   for (const measurement of measurements) table.push(rowOf(measurement))
@@ -43,13 +47,15 @@ export function tableOf(measurements: readonly Measurement[]): string {
 }
 
 function rowOf(measurement: Measurement): string[] {
-  const { name, outcome, peer, peakMiB } = measurement
+  const { name, outcome, peer, peakMiB, seconds } = measurement
+  if (seconds.length === 0) return [name, 'does not count']
   const units = unitsOf(measurement)
   const [best, median] = [bestOf(measurement), medianOf(measurement)]
   return [
     name,
     ((best / units) * 1e9).toFixed(1),
     ((median / units) * 1e9).toFixed(1),
+    ((Math.min(...measurement.cpuSeconds) / units) * 1e9).toFixed(1),
     (units / best / 1e6).toFixed(2),
     (units / median / 1e6).toFixed(2),
     (outcome.events / best / 1e6).toFixed(2),

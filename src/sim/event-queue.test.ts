@@ -69,6 +69,37 @@ describe('EventQueue', () => {
     }
   })
 
+  it('keeps the order from few events to many and back, with some far beyond the rest', () => {
+    const queue = new EventQueue()
+    const stream = new Simulator('crowd').random.stream('delays')
+    const target = { fire: () => {} }
+    const last = { time: 0, sequence: 0 }
+    let sequence = 0
+    const push = () => {
+      const delay = stream.integer(0, 99) === 0 ? 1e12 : stream.integer(0, 1e6)
+      sequence++
+      queue.push(last.time + delay, sequence, target, sequence)
+    }
+    const pop = () => {
+      expect(queue.pop(Infinity)).toBe(target)
+      const { poppedTime: time, poppedArgument } = queue
+      const isLater = time > last.time || (time === last.time && poppedArgument > last.sequence)
+      if (!isLater) throw new Error(`${poppedArgument} at ${time} came after ${last.time}`)
+      Object.assign(last, { time, sequence: poppedArgument })
+    }
+    for (const pending of [5, 30_000, 5, 100]) {
+      while (queue.size < pending) push()
+      while (queue.size > pending) pop()
+      for (let i = 0; i < 20_000; i++) {
+        push()
+        pop()
+      }
+    }
+    while (queue.size > 0) pop()
+    expect(sequence).toBeGreaterThan(110_000)
+    expect(queue.pop(Infinity)).toBeNull()
+  })
+
   it('runs events of one instant in the order in which they were scheduled', () => {
     const simulator = new Simulator('ties')
     const order: number[] = []

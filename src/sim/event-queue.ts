@@ -230,7 +230,7 @@ export class EventQueue {
   }
 
   /**
-   * Looks whether the shape suits the load: wider buckets where most events fall beyond, the ring where
+   * Looks whether the shape suits the load: wider buckets where many events fall beyond, the ring where
    * few are near, more buckets where there are many events, narrower ones where their lists are long. A
    * load for which one change undoes another is looked at ever more seldom.
    */
@@ -239,7 +239,7 @@ export class EventQueue {
     const buckets = this.bucketMask + 1
     this.walked = 0
     this.beyond = 0
-    if (beyond > tuneInterval / 2 && this.heap.size > RING) this.reshape(2, buckets)
+    if (beyond > tuneInterval / 8 && this.heap.size > RING) this.reshape(2, buckets)
     else if (this.isRing) this.lastChange = 0
     else if (near <= RING_AGAIN) this.refill(true)
     else if (near > 2 * buckets && buckets < MAX_BUCKETS) this.reshape(-2, buckets * 4)
