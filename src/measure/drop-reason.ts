@@ -42,6 +42,17 @@ export const DROP_REASONS = {
   nic_filter: filter('unicast for another station, filtered by the NIC', 'OTHERHOST'),
   invalid_source_mac: loss('group or zero source MAC', 'MAC_INVALID_SOURCE'),
 
+  // Hosts' queues and TCP
+  rx_ring_full: loss('the receive ring of the NIC was full'),
+  tcp_old_data: filter('all of its data had arrived before', 'TCP_OLD_DATA'),
+  tcp_over_window: loss('beyond the receive window', 'TCP_OVERWINDOW'),
+  tcp_zero_window: loss('data although the receive window is closed', 'TCP_ZEROWINDOW'),
+  tcp_invalid_sequence: loss('sequence number outside of the window', 'TCP_INVALID_SEQUENCE'),
+  tcp_paws: loss('timestamp older than the latest', 'TCP_RFC7323_PAWS'),
+  tcp_invalid_ack: loss('acknowledges what was never sent', 'TCP_ACK_UNSENT_DATA'),
+  tcp_listen_overflow: loss('the accept queue of the listener was full', 'LISTEN_OVERFLOWS'),
+  tcp_closed: loss('data for a connection that is closed', 'TCP_ABORT_ON_DATA'),
+
   // Linux devices
   other_host: filter('unicast for another station', 'OTHERHOST'),
   unhandled_protocol: filter('nobody handles this EtherType', 'UNHANDLED_PROTO'),

@@ -28,6 +28,17 @@ export const REMEDIES = {
   nic_filter: 'The frame was flooded, or its MAC is out of date; compare neighbour and MAC tables.',
   invalid_source_mac: 'Give the sender a unicast MAC address that is not zero.',
 
+  rx_ring_full:
+    'The core that polls this ring is too busy: give the NIC more queues, a longer ring, or send less.',
+  tcp_old_data: 'Nothing is wrong: the data came twice, for an acknowledgement was lost or late.',
+  tcp_over_window: 'The sender ignores the receive window; look for a broken stack on the way.',
+  tcp_zero_window: 'Nothing is wrong if it is a window probe: the reader does not read.',
+  tcp_invalid_sequence: 'Two connections use one pair of ports, or one end has restarted.',
+  tcp_paws: 'A very late duplicate, or two hosts behind one address (NAT) with other clocks.',
+  tcp_invalid_ack: 'Look for a connection that was restarted: it acknowledges another one’s data.',
+  tcp_listen_overflow: 'Accept faster, or raise the backlog of listen() and net.core.somaxconn.',
+  tcp_closed: 'The receiver closed before it had read everything; look why it left.',
+
   other_host: 'The MAC is not that of this host; look at the neighbour entry of the hop before.',
   unhandled_protocol: 'Start what handles this EtherType here, or do not send it.',
   bridge_port_state: 'Set the bridge up, or wait until its port forwards.',

@@ -39,8 +39,18 @@ export class JiffyWheel implements EventTarget {
   private readonly order: number[] = []
   private pending = Infinity
 
+  /** Runs what a timer does where and when the machine comes to it; null = at once. */
+  private readonly dispatch: ((callback: () => void) => void) | null
+
   /** @param phase picoseconds in [0, one jiffy). @param firstJiffy jiffies counted before time 0. */
-  constructor(simulator: Simulator, hz: number, phase: number, firstJiffy: number) {
+  constructor(
+    simulator: Simulator,
+    hz: number,
+    phase: number,
+    firstJiffy: number,
+    dispatch: ((callback: () => void) => void) | null = null,
+  ) {
+    this.dispatch = dispatch
     this.simulator = simulator
     this.hz = hz
     this.period = SECOND / hz
@@ -122,7 +132,8 @@ export class JiffyWheel implements EventTarget {
         continue
       }
       timer.expires = Number.NaN
-      timer.fire()
+      if (this.dispatch === null) timer.fire()
+      else this.dispatch(timer.fire)
     }
     this.schedule()
   }

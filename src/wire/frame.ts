@@ -27,6 +27,12 @@ export const WIRE_OVERHEAD_BYTES = 24
 /** `vlan` of a frame without an 802.1Q tag. */
 export const UNTAGGED = -1
 
+/** Whom a frame's memory is charged to until it has left the host or ended (skb->sk, skb->destructor). */
+export interface FrameOwner {
+  /** The frame no longer counts (sock_wfree, tcp_wfree). @param truesize what was charged for it. */
+  frameFreed(truesize: number): void
+}
+
 /**
  * A frame in flight: the fields that devices look at, with its exact bytes made only when something
  * asks for them (`encode`). Fields of protocols that the frame does not carry keep their defaults.
@@ -91,6 +97,19 @@ export class Frame {
   /** Largest fragment of a datagram that was put together on its way, 0 if it was not (IPCB->frag_max_size). */
   fragmentMax = 0
 
+  /**
+   * A unit that stands for several TCP segments until a device cuts it (skb_shared_info): content bytes
+   * of each segment but the last, 0 = a packet of its own. A tunnel's outer frame has its inner's values.
+   */
+  gsoSize = 0
+  /** Segments that it stands for; 0 when `gsoSize` is 0. */
+  gsoSegments = 0
+  /** `l3Length` less that of the longest of its segments: what MTU checks leave out. */
+  gsoExcess = 0
+  /** The socket that is charged `truesize` bytes for this frame; never copied with it. */
+  owner: FrameOwner | null = null
+  truesize = 0
+
   /** Bytes from the destination MAC to the end of the payload: without padding and FCS. */
   get length(): number {
     return (
@@ -110,6 +129,14 @@ export class Frame {
   /** Multicast or broadcast. */
   get isGroup(): boolean {
     return (this.dstHi & 0x010000) !== 0
+  }
+
+  /** Gives the memory back to the socket that is charged for it (skb_orphan); once. */
+  orphan(): void {
+    const { owner } = this
+    if (owner === null) return
+    this.owner = null
+    owner.frameFreed(this.truesize)
   }
 
   /** This frame, if nobody else holds it; a copy otherwise. */
@@ -152,6 +179,9 @@ export class Frame {
     copy.mark = this.mark
     copy.conntrack = this.conntrack
     copy.fragmentMax = this.fragmentMax
+    copy.gsoSize = this.gsoSize
+    copy.gsoSegments = this.gsoSegments
+    copy.gsoExcess = this.gsoExcess
     if (this.inner !== null) this.inner.shared = true
     return copy
   }

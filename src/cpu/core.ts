@@ -1,0 +1,245 @@
+import type { Frame } from '../wire/frame.ts'
+import type { EventTarget } from '../sim/event-queue.ts'
+import { MICROSECOND, MILLISECOND } from '../sim/units.ts'
+import { Backlog } from './backlog.ts'
+import type { Machine } from './machine.ts'
+import { STAGE_CONTEXT_SWITCH, STAGES } from './stage.ts'
+import type { Task } from './task.ts'
+import { TimerQueue } from './timer-queue.ts'
+
+/** A poll gives the core back after this much work, so that what it did takes effect in time. */
+const SLICE = 5 * MICROSECOND
+/** MAX_SOFTIRQ_TIME (kernel/softirq.c): then softirqs take turns with the tasks, in ksoftirqd. */
+const SOFTIRQ_TIME = 2 * MILLISECOND
+/** MAX_SOFTIRQ_RESTART rounds of netdev_budget frames. */
+const SOFTIRQ_FRAMES = 10 * 300
+
+/** Deferred work of the network stack that a core polls (NAPI): receive queues, backlog, tunnels. */
+export interface PollSource {
+  /**
+   * Handles what waits until `core.isSliceOver`.
+   * @returns whether something is left, so that it is polled again.
+   */
+  poll(core: Core): boolean
+}
+
+/** What is released when a work ends, with the frame that was handed over if there was one. */
+export interface Releasable {
+  release(frame: Frame | null): void
+}
+
+/**
+ * One core. It does one work at a time: the work's plain calls run at its start and add up what they
+ * cost; what it causes elsewhere (frames for a cable, wake-ups) waits in the outbox until its end, so
+ * that all outside effects carry the time `now`. Softirqs go before tasks, up to Linux's limits.
+ */
+export class Core implements EventTarget {
+  readonly index: number
+  readonly machine: Machine
+  readonly backlog: Backlog
+  readonly timers: TimerQueue
+  /** Picoseconds spent by stage, of works that have ended. */
+  readonly account = new Float64Array(STAGES.length)
+  /** Picoseconds of all works that have ended; the sum of `account`. */
+  busy = 0
+  /** Of these, in softirq. */
+  softirq = 0
+  /** Picoseconds that the work in progress costs by now. */
+  private spent = 0
+  private isRunning = false
+  private readonly pending = new Float64Array(STAGES.length)
+  private readonly touched = new Uint8Array(STAGES.length)
+  private touchedCount = 0
+  private outTargets: Releasable[] = []
+  private outFrames: (Frame | null)[] = []
+
+  private readonly polls: PollSource[] = []
+  private readonly tasks: Task[] = []
+  /** Tasks that have been woken and are not there yet: the core counts as taken. */
+  arriving = 0
+  private inSoftirq = false
+  private softirqSince = -1
+  private softirqFrames = 0
+  /** ksoftirqd has taken over: softirqs wait for their share among the tasks. */
+  private isHandedOver = false
+  private softirqRuntime = 0
+  /** Whom the work in progress belongs to; null in softirq. */
+  private task: Task | null = null
+  private latestTask: Task | null = null
+
+  constructor(machine: Machine, index: number) {
+    this.machine = machine
+    this.index = index
+    this.backlog = new Backlog(this)
+    this.timers = new TimerQueue(this)
+  }
+
+  /** Adds to the cost of the work in progress. @param stage one of STAGE_*. */
+  spend(stage: number, segments: number, bytes: number): void {
+    const { costs } = this.machine
+    const cost = Math.round(
+      costs.perUnit[stage]! + costs.perSegment[stage]! * segments + costs.perByte[stage]! * bytes,
+    )
+    if (cost === 0) return
+    const before = this.pending[stage]!
+    if (before === 0) this.touched[this.touchedCount++] = stage
+    this.pending[stage] = before + cost
+    this.spent += cost
+  }
+
+  /** Whether a poll has to give the core back. */
+  get isSliceOver(): boolean {
+    return this.spent >= SLICE
+  }
+
+  /** Hands something over when the work in progress ends. */
+  defer(target: Releasable, frame: Frame | null): void {
+    this.outTargets.push(target)
+    this.outFrames.push(frame)
+  }
+
+  /** Schedules a source to be polled (napi_schedule); the caller knows that it is not yet. */
+  raise(source: PollSource): void {
+    this.polls.push(source)
+    this.start()
+  }
+
+  /** Counts frames against the softirq's budget. */
+  countFrame(): void {
+    this.softirqFrames++
+  }
+
+  enqueue(task: Task): void {
+    const fair = this.leastRuntime()
+    if (task.runtime < fair) task.runtime = fair
+    this.tasks.push(task)
+    this.start()
+  }
+
+  get isIdle(): boolean {
+    return !this.isRunning && this.arriving === 0
+  }
+
+  /** The smallest virtual runtime of who competes here, 0 when nobody does. */
+  private leastRuntime(): number {
+    let least = Infinity
+    for (const task of this.tasks) if (task.runtime < least) least = task.runtime
+    if (this.task !== null && this.task.runtime < least) least = this.task.runtime
+    if (this.isHandedOver && this.softirqRuntime < least) least = this.softirqRuntime
+    return least === Infinity ? 0 : least
+  }
+
+  private start(): void {
+    if (this.isRunning) return
+    this.isRunning = true
+    this.next()
+  }
+
+  /** Begins works until one takes time; the core is idle when there is none. */
+  private next(): void {
+    while (this.polls.length > 0 || this.tasks.length > 0) {
+      const { machine } = this
+      machine.current = this
+      if (this.isSoftirqNext()) this.poll()
+      else this.step()
+      machine.current = null
+      if (this.spent > 0) {
+        machine.simulator.after(this.spent, this)
+        return
+      }
+      this.finish()
+    }
+    this.isRunning = false
+    this.softirqSince = -1
+    this.isHandedOver = false
+  }
+
+  private isSoftirqNext(): boolean {
+    if (this.polls.length === 0) {
+      this.softirqSince = -1
+      this.isHandedOver = false
+      return false
+    }
+    if (this.tasks.length === 0) return true
+    if (this.isHandedOver) return this.softirqRuntime <= this.leastTask().runtime
+    const { now } = this.machine.simulator
+    if (this.softirqSince < 0) {
+      this.softirqSince = now
+      this.softirqFrames = 0
+    } else if (now - this.softirqSince >= SOFTIRQ_TIME || this.softirqFrames >= SOFTIRQ_FRAMES) {
+      this.isHandedOver = true
+      this.softirqRuntime = this.leastTask().runtime
+      // It has just had its share: the tasks are next.
+      return false
+    }
+    return true
+  }
+
+  private leastTask(): Task {
+    const { tasks } = this
+    let least = tasks[0]!
+    for (let i = 1; i < tasks.length; i++) if (tasks[i]!.runtime < least.runtime) least = tasks[i]!
+    return least
+  }
+
+  private poll(): void {
+    this.inSoftirq = true
+    const source = this.polls.shift()!
+    if (source.poll(this)) this.polls.push(source)
+  }
+
+  /** One system call's worth of the task whose turn it is. */
+  private step(): void {
+    const task = this.leastTask()
+    this.tasks.splice(this.tasks.indexOf(task), 1)
+    this.task = task
+    if (task !== this.latestTask) this.spend(STAGE_CONTEXT_SWITCH, 1, 0)
+    this.latestTask = task
+    task.run()
+  }
+
+  /** The work in progress has ended. */
+  fire(): void {
+    this.finish()
+    this.next()
+  }
+
+  private finish(): void {
+    const { account, pending, touched, spent, task } = this
+    for (let i = 0; i < this.touchedCount; i++) {
+      const stage = touched[i]!
+      account[stage]! += pending[stage]!
+      pending[stage] = 0
+    }
+    this.touchedCount = 0
+    this.busy += spent
+    this.spent = 0
+    if (this.inSoftirq) {
+      this.softirq += spent
+      this.softirqRuntime += spent
+      this.inSoftirq = false
+    } else if (task !== null) {
+      task.runtime += spent
+      task.busy += spent
+      this.task = null
+      if (task.isRunnable) this.tasks.push(task)
+    }
+    this.releaseAll()
+  }
+
+  private releaseAll(): void {
+    if (this.outTargets.length === 0) return
+    const targets = this.outTargets
+    const frames = this.outFrames
+    this.outTargets = []
+    this.outFrames = []
+    for (let i = 0; i < targets.length; i++) targets[i]!.release(frames[i]!)
+  }
+
+  /** Frames that wait for the end of the work in progress. */
+  heldFrames(): number {
+    let held = this.backlog.heldFrames()
+    for (const frame of this.outFrames) if (frame !== null) held++
+    return held
+  }
+}
