@@ -27,10 +27,22 @@ export const WIRE_OVERHEAD_BYTES = 24
 /** `vlan` of a frame without an 802.1Q tag. */
 export const UNTAGGED = -1
 
+/** Where owned frames wait for their turn on the wire: their memory is given back some time after. */
+export interface Transmitter {
+  /** Gives back the memory of all frames that have left by now. */
+  reap(): void
+  /** Somebody waits for memory: `reap` as soon as about half of what waits now has left. */
+  requestCompletion(): void
+}
+
 /** Whom a frame's memory is charged to until it has left the host or ended (skb->sk, skb->destructor). */
 export interface FrameOwner {
   /** The frame no longer counts (sock_wfree, tcp_wfree). @param truesize what was charged for it. */
   frameFreed(truesize: number): void
+  /** Whether it waits for memory: then a transmitter that takes a frame of it requests a completion. */
+  readonly isBlocked: boolean
+  /** Where its latest frame went; set by the transmitter. */
+  transmitter: Transmitter | null
 }
 
 /**
