@@ -14,10 +14,13 @@ import { macFlood, macFloodDistinct } from './mac-flood.ts'
 import { type Measurement, measure } from './measure.ts'
 import { machineLine, tableOf, verdictOf } from './report.ts'
 import { star } from './star.ts'
+import { tcpFlow, tcpFlowOnCores } from './tcp-flow.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [
   chain,
   star,
+  tcpFlow,
+  tcpFlowOnCores,
   macFlood,
   macFloodDistinct,
   ...eventHolds,

@@ -1,3 +1,5 @@
+import type { CostProfile } from '../src/cpu/cost-profile.ts'
+import { Machine } from '../src/cpu/machine.ts'
 import { L2Switch } from '../src/fabric/l2-switch.ts'
 import type { SwitchProfile } from '../src/fabric/switch-profiles.ts'
 import { Nic } from '../src/host/nic.ts'
@@ -17,6 +19,7 @@ export const GIGABIT = 1e9
 const LINK_DELAY = MICROSECOND
 /** DropTail queue of ns-3's devices, packets. */
 const QUEUE_FRAMES = 1000
+const CORES = 8
 const PORT_DISCARD = 9
 const FIRST_MAC: MacAddress = 0x0a0000000001
 const FIRST_ADDRESS = parseIpv4('10.0.0.1')!
@@ -43,10 +46,13 @@ export class BenchNetwork {
   readonly ledger = new Ledger()
   private readonly hosts: BenchHost[] = []
 
-  host(): BenchHost {
+  /** @param costs what its eight cores' work takes; null = nothing. */
+  host(costs: CostProfile | null = null): BenchHost {
     const index = this.hosts.length
     const name = `h${index}`
-    const kernel = new Kernel(this.simulator, this.ledger, name, KERNEL_PROFILES['6.18']!)
+    const { simulator, ledger } = this
+    const machine = costs === null ? null : new Machine(simulator, ledger, name, CORES, costs)
+    const kernel = new Kernel(simulator, ledger, name, KERNEL_PROFILES['6.18']!, machine)
     const namespace = new NetNamespace(kernel, name)
     const nic = new Nic(namespace, 'eth0', 1500, FIRST_MAC + index)
     namespace.addDevice(nic)
@@ -62,8 +68,8 @@ export class BenchNetwork {
     return new L2Switch(this.simulator, this.ledger, name, PEER_SWITCH)
   }
 
-  link(a: Port, b: Port, rate: number): void {
-    const options: LinkOptions = { rate, delay: LINK_DELAY, queueFrames: QUEUE_FRAMES }
+  link(a: Port, b: Port, rate: number, delay = LINK_DELAY): void {
+    const options: LinkOptions = { rate, delay, queueFrames: QUEUE_FRAMES }
     Port.connect(a, b, options)
   }
 

@@ -8,18 +8,33 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The probe of which the text keeps what does not depend on timing: see `reduceTransfer`. */
+const TRANSFER = 'tcp200k'
 const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw', 'docker-overlay']
 /** In the order in which the lab ran them. */
-const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', 'arpnx', 'isol', 'masq']
+const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', TRANSFER, 'arpnx', 'isol', 'masq']
 const POINTS = ['underlay', 'ctr', 'br', 'gwbr']
 
 const TSHARK = 'tshark'
 const OPTIONS = [
   ...['-n', '-T', 'pdml', '-d', 'udp.port==8472,vxlan', '-o', 'ip.defragment:FALSE'],
   ...['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'],
+  ...['-o', 'tcp.check_checksum:TRUE', '-o', 'tcp.relative_sequence_numbers:TRUE'],
 ]
 const CHECKSUM_STATES = ['bad', 'good', 'unverified', 'zero', 'unfinished']
-const PROTOCOL_UDP = 17
+const TCP_SYN = 0x02
+const TCP_PSH = 0x08
+const TCP_ACK = 0x10
+const FLAG_LETTERS = [
+  [0x01, 'F'],
+  [TCP_SYN, 'S'],
+  [0x04, 'R'],
+  [TCP_ACK, '.'],
+  [0x20, 'U'],
+  [0x40, 'E'],
+  [0x80, 'W'],
+]
+const OPTION_NAMES = { 0: 'eol', 1: 'nop', 2: 'mss', 3: 'wscale', 4: 'sackOK', 5: 'sack', 8: 'TS' }
 
 /** What each protocol's line shows: name in the text, field of tshark, rendering. */
 const LAYERS = {
@@ -60,6 +75,22 @@ const LAYERS = {
     ['flags', 'vxlan.flags', (show) => show.slice(0, 4)],
     ['vni', 'vxlan.vni'],
   ],
+  tcp: [
+    ['sport', 'tcp.srcport'],
+    ['dport', 'tcp.dstport'],
+    // Relative to the SYN.
+    ['seq', 'tcp.seq'],
+    ['ack', 'tcp.ack'],
+    ['flags', 'tcp.flags', flagLetters],
+    ['win', 'tcp.window_size_value'],
+    ['len', 'tcp.len'],
+    ['options', 'tcp.option_kind', (show) => show.split(' ').map(optionName).join(',')],
+    ['mss', 'tcp.options.mss_val'],
+    ['wscale', 'tcp.options.wscale.shift'],
+    ['tsval', 'tcp.options.timestamp.tsval'],
+    ['tsecr', 'tcp.options.timestamp.tsecr'],
+    ['csum', 'tcp.checksum.status', checksumState],
+  ],
   icmp: [
     ['type', 'icmp.type'],
     ['code', 'icmp.code'],
@@ -72,6 +103,15 @@ const LAYERS = {
 
 function checksumState(show) {
   return CHECKSUM_STATES[Number(show)]
+}
+
+/** Without PSH, which follows from timing. */
+function flagLetters(show) {
+  return FLAG_LETTERS.map(([bit, letter]) => (Number(show) & bit ? letter : '')).join('')
+}
+
+function optionName(kind) {
+  return OPTION_NAMES[kind] ?? `opt-${kind}`
 }
 
 function hex16(show) {
@@ -102,7 +142,9 @@ function frameOf(packet) {
       frame.layers.push(layer)
     } else if (name === 'frame.time_epoch') frame.epoch = Math.round(Number(show) * 1e6)
     else if (name === 'frame.len') frame.length = Number(show)
-    else if (layer && !layer.fields.has(name)) {
+    else if (name === 'tcp.option_kind' && layer.fields.has(name)) {
+      layer.fields.get(name).show += ` ${show}`
+    } else if (layer && !layer.fields.has(name)) {
       layer.fields.set(name, { show, value: /\bvalue="([^"]*)"/.exec(attributes)?.[1] ?? '' })
     }
   }
@@ -118,39 +160,110 @@ function isChatter({ layers }) {
  * A checksum that the device below is to finish holds the sum of the pseudo-header only: that tshark
  * calls it bad says that the tap sat above the device, not that the packet was damaged.
  */
-function isUnfinished(ip, udp) {
+function isUnfinished(ip, { protocol, fields }) {
   const halves = ['ip.src', 'ip.dst'].flatMap((field) => {
     const [a, b, c, d] = ip.get(field).show.split('.').map(Number)
     return [a * 256 + b, c * 256 + d]
   })
-  const length = Number(udp.get('udp.length').show)
-  const sum = [...halves, PROTOCOL_UDP, length].reduce((total, half) => total + half, 0)
-  return (sum % 0xffff || 0xffff) === Number(udp.get('udp.checksum').show)
+  const length = Number(ip.get('ip.len').show) - Number(ip.get('ip.hdr_len').show)
+  const number = Number(ip.get('ip.proto').show)
+  const sum = [...halves, number, length].reduce((total, half) => total + half, 0)
+  return (sum % 0xffff || 0xffff) === Number(fields.get(`${protocol}.checksum`).show)
 }
 
 function markUnfinished(layers) {
-  for (const [at, { protocol, fields }] of layers.entries()) {
-    if (protocol !== 'udp' || fields.get('udp.checksum.status')?.show !== '0') continue
-    const ip = layers.slice(0, at).findLast((layer) => layer.protocol === 'ip')
-    if (isUnfinished(ip.fields, fields)) fields.set('udp.checksum.status', { show: '4' })
+  for (const [at, layer] of layers.entries()) {
+    const { protocol, fields } = layer
+    const status = `${protocol}.checksum.status`
+    if (!['udp', 'tcp'].includes(protocol) || fields.get(status)?.show !== '0') continue
+    const ip = layers.slice(0, at).findLast((each) => each.protocol === 'ip')
+    if (isUnfinished(ip.fields, layer)) fields.set(status, { show: '4' })
   }
 }
 
-function linesOf({ epoch, length, layers }, start) {
+function tcpOf({ layers }) {
+  return layers.find(({ protocol }) => protocol === 'tcp')?.fields
+}
+
+function flagsOf(tcp) {
+  return Number(tcp.get('tcp.flags').show) & ~TCP_PSH
+}
+
+function isPureAck(tcp) {
+  return tcp !== undefined && flagsOf(tcp) === TCP_ACK && tcp.get('tcp.len').show === '0'
+}
+
+/**
+ * Keeps what does not depend on when which program ran: no ACKs but the handshake's, and no windows
+ * after the handshake. Timestamps are made relative to the first of their sender.
+ */
+function reduceTransfer(frames) {
+  const starts = new Map()
+  let isHandshake = true
+  const kept = []
+  for (const frame of frames) {
+    const tcp = tcpOf(frame)
+    if (!isPureAck(tcp) || isHandshake) kept.push(frame)
+    if (tcp === undefined) continue
+    relateTimestamps(tcp, starts)
+    if (!isHandshake) tcp.delete('tcp.window_size_value')
+    if (isPureAck(tcp)) isHandshake = false
+  }
+  return kept
+}
+
+function relateTimestamps(tcp, starts) {
+  const relate = (field, start) => {
+    const { show } = tcp.get(field)
+    tcp.set(field, { show: String((Number(show) - start) | 0) })
+  }
+  const [own, other] = ['tcp.srcport', 'tcp.dstport'].map((field) => tcp.get(field).show)
+  if (!starts.has(own)) starts.set(own, Number(tcp.get('tcp.options.timestamp.tsval').show))
+  relate('tcp.options.timestamp.tsval', starts.get(own))
+  if (flagsOf(tcp) & TCP_ACK) relate('tcp.options.timestamp.tsecr', starts.get(other))
+}
+
+/** A frame's words for the text: the head's, and each layer's with the protocol in front. */
+function wordsOf({ epoch, length, layers }, start) {
   markUnfinished(layers)
-  const lines = [`frame t=${((epoch - start) / 1e6).toFixed(6)} len=${length}`]
-  for (const { protocol, fields } of layers) {
-    const shown = LAYERS[protocol]
-    if (shown === undefined) continue
-    const words = shown
-      .filter(([, field]) => fields.has(field))
-      .map(([name, field, render]) => {
+  const head = [`t=${((epoch - start) / 1e6).toFixed(6)}`, `len=${length}`]
+  const rows = layers
+    .filter(({ protocol }) => LAYERS[protocol] !== undefined)
+    .map(({ protocol, fields }) => {
+      const shown = LAYERS[protocol].filter(([, field]) => fields.has(field))
+      const words = shown.map(([name, field, render]) => {
         const { show, value } = fields.get(field)
         return `${name}=${render ? render(show, value) : show}`
       })
-    lines.push(`  ${protocol} ${words.join(' ')}`)
+      return [protocol, ...words]
+    })
+  return { head, rows }
+}
+
+/** The blocks of a file: a frame each, or what differs from the last whole one for data that follows data. */
+function textOf(frames, start) {
+  const blocks = []
+  let whole
+  for (const frame of frames) {
+    const words = wordsOf(frame, start)
+    const isData = frame.isTransfer && Number(tcpOf(frame)?.get('tcp.len').show ?? 0) > 0
+    if (isData && whole?.isData && flagsOf(tcpOf(frame)) === TCP_ACK) {
+      blocks[blocks.length - 1] += `\n${differenceOf(words, whole)}`
+      continue
+    }
+    whole = { ...words, isData }
+    const lines = words.rows.map((row) => `  ${row.join(' ')}`)
+    blocks.push([`frame ${words.head.join(' ')}`, ...lines].join('\n'))
   }
-  return lines
+  return blocks.join('\n\n')
+}
+
+/** `more t=... 3.seq=...`: the fields that differ, with the number of their layer. */
+function differenceOf({ head, rows }, whole) {
+  const words = rows.flatMap((row, at) =>
+    row.filter((word) => !whole.rows[at].includes(word)).map((word) => `${at + 1}.${word}`),
+  )
+  return ['more', ...head.filter((word) => !whole.head.includes(word)), ...words].join(' ')
 }
 
 /** Links, addresses, routes, neighbours and FDB rows, without multicast rows and loopback. */
@@ -162,15 +275,22 @@ function stateOf(text) {
     .join('\n')
 }
 
-/** What ping and the UDP receiver said, without what differs from run to run. */
+/** What ping and the receivers said, without what differs from run to run. */
 function logOf(text) {
   return text
     .split('\n')
     .filter((line) =>
-      /^\d+ bytes from|^From |error|unreachable|^# |transmitted|"packets"/.test(line),
+      /^\d+ bytes from|^From |error|unreachable|^# |transmitted|"packets"|"bytes"/.test(line),
     )
-    .map((line) => line.replace(/,? time[= ].*$/, '').replace(/,"secs".*$/, '}'))
+    .map((line) => line.replace(/,? time[= ].*$/, ''))
+    .map((line) => line.replace(/,"(secs|mbps|pps|utime|stime)":[\d.]+/g, ''))
     .join('\n')
+}
+
+function framesOfProbe(file, probe) {
+  const frames = framesOf(file).filter((frame) => !isChatter(frame))
+  if (probe !== TRANSFER) return frames
+  return reduceTransfer(frames).map((frame) => ({ ...frame, isTransfer: true }))
 }
 
 function convert(captures, target, scheme) {
@@ -180,16 +300,13 @@ function convert(captures, target, scheme) {
   for (const probe of PROBES) {
     const points = POINTS.map((point) => ({ point, name: `${scheme}-${probe}-${point}.pcap` }))
       .filter(({ name }) => existsSync(join(captures, name)))
-      .map((each) => ({
-        ...each,
-        frames: framesOf(join(captures, each.name)).filter((frame) => !isChatter(frame)),
-      }))
+      .map((each) => ({ ...each, frames: framesOfProbe(join(captures, each.name), probe) }))
     if (points.length === 0) continue
     start ??= Math.min(...points.flatMap(({ frames }) => frames.map(({ epoch }) => epoch)))
     for (const { point, name, frames } of points) {
       const head = `# ${name}, Linux 6.18.44; time 0 is epoch ${(start / 1e6).toFixed(6)}`
-      const blocks = frames.map((frame) => linesOf(frame, start).join('\n'))
-      writeFileSync(join(folder, `${probe}-${point}.txt`), `${[head, ...blocks].join('\n\n')}\n`)
+      const blocks = [head, ...(frames.length > 0 ? [textOf(frames, start)] : [])]
+      writeFileSync(join(folder, `${probe}-${point}.txt`), `${blocks.join('\n\n')}\n`)
     }
   }
   const state = readFileSync(join(captures, `${scheme}-state.txt`), 'utf8')

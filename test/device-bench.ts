@@ -1,3 +1,5 @@
+import type { CostProfile } from '../src/cpu/cost-profile.ts'
+import { Machine } from '../src/cpu/machine.ts'
 import { Commands } from '../src/host/commands.ts'
 import { HostDevice } from '../src/host/host-device.ts'
 import { LinkError } from '../src/host/link-error.ts'
@@ -35,14 +37,17 @@ export class DeviceBench {
   readonly kernel: Kernel
   private readonly profile: string
 
-  constructor(profile = '6.18', seed = 'devices') {
+  /** @param costs of the first kernel's machine of two cores; without them work takes no time. */
+  constructor(profile = '6.18', seed = 'devices', costs?: CostProfile) {
     this.profile = profile
     this.simulator = new Simulator(seed)
-    this.kernel = this.addKernel('k')
+    this.kernel = this.addKernel('k', costs)
   }
 
-  addKernel(name: string): Kernel {
-    return new Kernel(this.simulator, this.ledger, name, KERNEL_PROFILES[this.profile]!)
+  addKernel(name: string, costs?: CostProfile): Kernel {
+    const { simulator, ledger } = this
+    const machine = costs === undefined ? null : new Machine(simulator, ledger, name, 2, costs)
+    return new Kernel(simulator, ledger, name, KERNEL_PROFILES[this.profile]!, machine)
   }
 
   namespace(name: string, kernel = this.kernel): NetNamespace {

@@ -6,6 +6,7 @@ import { builtinSchemes } from '../src/schemes/registry.ts'
 
 const HEAD = `name: small
 fabric: { racks: 1, hostsPerRack: 2, links: 1Gbps }
+hosts: { costs: none }
 networks: { app: { scheme: macvlan } }
 containers: { perHost: 1, networks: app }
 `

@@ -22,6 +22,7 @@ interface InspectFlags {
   readonly at?: string
   readonly json?: boolean
   readonly variant?: string
+  readonly panel?: string
   readonly seed?: string
   readonly set?: readonly string[]
 }

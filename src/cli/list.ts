@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COST_PROFILES } from '../cpu/cost-profile.ts'
 import { SWITCH_PROFILES } from '../fabric/switch-profiles.ts'
+import { wrap } from '../report/lines.ts'
 import { loadScenarioFile } from '../scenario/load.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
+import { columns } from './terminal.ts'
 
 /** `encap list`: what comes with the program. */
 export function listCommand(): void {
@@ -15,6 +18,10 @@ export function listCommand(): void {
   for (const { name, macTable } of SWITCH_PROFILES) {
     const capacity = Number.isFinite(macTable.capacity) ? String(macTable.capacity) : 'no limit'
     lines.push(`  ${name.padEnd(22)} ${capacity}`)
+  }
+  lines.push('', 'Cost profiles (hosts.costs):', '  none', '      Work takes no time.')
+  for (const { name, about } of Object.values(COST_PROFILES)) {
+    lines.push(`  ${name}`, ...wrap(about, columns(process.stdout), '      '))
   }
   process.stdout.write(`${lines.join('\n')}\n`)
 }

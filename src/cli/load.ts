@@ -9,11 +9,15 @@ import { hasColor } from './terminal.ts'
 export interface LoadFlags {
   readonly set?: readonly string[]
   readonly seed?: string
+  /** A panel of the file, or `all`; default: the first. */
+  readonly panel?: string
 }
 
 export interface LoadedFile {
   readonly file: string
   readonly scenarios: readonly Scenario[]
+  /** All panels of the file. */
+  readonly panels: readonly string[]
 }
 
 /** Loads several files; what is wrong with some of them comes back as text, a file each. */
@@ -25,7 +29,7 @@ export function loadAll(
   const wrong: string[] = []
   for (const file of files) {
     try {
-      loaded.push({ file, scenarios: load(file, flags) })
+      loaded.push({ file, ...loadFile(file, flags) })
     } catch (error) {
       if (!(error instanceof ExitError)) throw error
       wrong.push(error.message)
@@ -34,13 +38,20 @@ export function loadAll(
   return { loaded, wrong }
 }
 
-/** Loads a scenario file, or ends with everything that is wrong with it and exit status 2. */
+/** The scenarios of a file, or the end of the program: see `loadFile`. */
 export function load(file: string, flags: LoadFlags): readonly Scenario[] {
+  return loadFile(file, flags).scenarios
+}
+
+/** Loads a scenario file, or ends with everything that is wrong with it and exit status 2. */
+function loadFile(file: string, flags: LoadFlags): Omit<LoadedFile, 'file'> {
   if (flags.seed === '') throw new ExitError(EXIT_BAD_INPUT, '--seed: it must not be empty')
   const settings = [...(flags.set ?? [])]
   if (flags.seed !== undefined) settings.push(`seed=${JSON.stringify(flags.seed)}`)
-  const result = attempt(file, () => loadScenarioFile(file, builtinSchemes, { settings }))
-  if (result.ok) return result.scenarios
+  const { panel } = flags
+  const options = panel === undefined ? { settings } : { settings, panel }
+  const result = attempt(file, () => loadScenarioFile(file, builtinSchemes, options))
+  if (result.ok) return result
   const text = formatIssues(result.issues, { color: hasColor(process.stderr) })
   throw new ExitError(EXIT_BAD_INPUT, text)
 }
@@ -68,7 +79,8 @@ export function selectVariants(
   file: string,
 ): readonly Scenario[] {
   if (wanted.length === 0) return scenarios
-  const known = scenarios.flatMap(({ variant }) => (variant === null ? [] : [variant]))
+  const named = scenarios.flatMap(({ variant }) => (variant === null ? [] : [variant]))
+  const known = [...new Set(named)]
   for (const name of wanted) {
     if (known.includes(name)) continue
     const remedy = suggest(name, known, 'variants')

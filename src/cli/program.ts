@@ -39,6 +39,7 @@ function addRun(encap: Command): void {
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .option('--variant <name>', 'only this variant (repeatable)', collect)
+    .option('--panel <name>', 'this panel of the file, or all; default: its first')
     .option('--json <file>', 'write the results as JSON (- for standard output)')
     .option('--pcap <dir>', 'write a pcapng capture of each run')
     .option('--verbose', 'show every counter')
@@ -62,6 +63,7 @@ function addWhy(encap: Command): void {
     .option('--df', 'set the DF bit, as `ping -M do`')
     .option('--ttl <number>', 'time to live', '64')
     .option('--variant <name>', 'variant of the file; default: its first')
+    .option('--panel <name>', 'panel of the file; default: its first')
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .action(async (file: string, options) => {
@@ -83,6 +85,7 @@ function addInspect(encap: Command): void {
     .option('--at <time>', 'simulated time; default: the end of the run')
     .option('-j, --json', 'as `ip -j` and `bridge -j` print it')
     .option('--variant <name>', 'variant of the file; default: its first')
+    .option('--panel <name>', 'panel of the file; default: its first')
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .action(async (file: string, node: string, words: string[], options) => {

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:
 import { constants as osConstants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
+import { wrap } from '../report/lines.ts'
 import { reportRuns } from '../report/run-text.ts'
 import type { Scenario } from '../scenario/model.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
@@ -16,6 +17,7 @@ interface RunFlags {
   readonly set?: readonly string[]
   readonly variant?: readonly string[]
   readonly seed?: string
+  readonly panel?: string
   readonly json?: string
   readonly pcap?: string
   readonly verbose?: boolean
@@ -24,38 +26,53 @@ interface RunFlags {
 /** Events between two looks at the clock, the bar and the interrupt. */
 const SLICE = 100_000
 
+/** What is reported together: one panel of one file. */
+interface Table {
+  readonly scenarios: readonly Scenario[]
+  /** Further panels of the file, which are not run. */
+  readonly others: readonly string[]
+}
+
 /** `encap run`. */
 export async function runCommand(files: readonly string[], flags: RunFlags): Promise<void> {
   // Everything is checked before anything runs.
-  const selected = select(files, flags)
+  const tables = select(files, flags)
   if (flags.json !== undefined && flags.json !== '-') checkWritable(flags.json)
   const captures = flags.pcap === undefined ? null : new CaptureFiles(flags.pcap)
   const interrupt = new Interrupt()
   const results: RunResult[] = []
-  for (const scenarios of selected) {
-    const ofFile: RunResult[] = []
+  for (const { scenarios, others } of tables) {
+    const ofTable: RunResult[] = []
     for (const scenario of scenarios) {
       if (interrupt.isRequested) break
-      ofFile.push(await runOne(scenario, captures, interrupt))
+      ofTable.push(await runOne(scenario, captures, interrupt))
     }
-    results.push(...ofFile)
-    if (flags.json !== '-') show(ofFile, flags)
+    results.push(...ofTable)
+    if (flags.json !== '-') show(ofTable, others, flags)
   }
-  if (flags.json !== undefined) writeJson(flags.json, results)
+  const notBegun = tables.flatMap(({ scenarios }) => scenarios).slice(results.length)
+  if (flags.json !== undefined) writeJson(flags.json, results, notBegun)
   interrupt.end()
   if (interrupt.isRequested) {
-    const left = selected.flat().length - results.length
-    throw new ExitError(interrupt.status, interruption(left))
+    throw new ExitError(interrupt.status, interruption(notBegun.length))
   }
   if (results.some((result) => result.expectations.some((each) => !each.passed))) {
     throw new ExitError(EXIT_FAILED)
   }
 }
 
-function select(files: readonly string[], flags: RunFlags): readonly (readonly Scenario[])[] {
+function select(files: readonly string[], flags: RunFlags): readonly Table[] {
   const { loaded, wrong } = loadAll(files, flags)
   if (wrong.length > 0) throw new ExitError(EXIT_BAD_INPUT, wrong.join('\n'))
-  return loaded.map(({ file, scenarios }) => selectVariants(scenarios, flags.variant ?? [], file))
+  return loaded.flatMap(({ file, scenarios, panels }) => {
+    const selected = selectVariants(scenarios, flags.variant ?? [], file)
+    const run = [...new Set(selected.map(({ panel }) => panel))]
+    const others = panels.filter((panel) => !run.includes(panel))
+    return run.map((panel, i) => ({
+      scenarios: selected.filter((scenario) => scenario.panel === panel),
+      others: i + 1 === run.length && flags.panel === undefined ? others : [],
+    }))
+  })
 }
 
 function interruption(left: number): string {
@@ -63,7 +80,7 @@ function interruption(left: number): string {
   return `Interrupted: what is shown was measured up to then${rest}.`
 }
 
-function show(results: readonly RunResult[], flags: RunFlags): void {
+function show(results: readonly RunResult[], others: readonly string[], flags: RunFlags): void {
   if (results.length === 0) return
   const options = {
     color: hasColor(process.stdout),
@@ -71,6 +88,10 @@ function show(results: readonly RunResult[], flags: RunFlags): void {
     verbose: flags.verbose ?? false,
   }
   process.stdout.write(`${reportRuns(results, options)}\n`)
+  if (others.length > 0) {
+    const text = `Further panels: ${others.join('; ')} (--panel NAME or all)`
+    process.stdout.write(`\n${wrap(text, options.columns).join('\n')}\n`)
+  }
 }
 
 async function runOne(
@@ -79,7 +100,8 @@ async function runOne(
   interrupt: Interrupt,
 ): Promise<RunResult> {
   const run = new Run(scenario, builtinSchemes, { capture: captures !== null })
-  const progress = new Progress(scenario.variant ?? scenario.name, scenario.duration)
+  const label = [scenario.panel, scenario.variant].filter((each) => each !== null).join(' | ')
+  const progress = new Progress(label === '' ? scenario.name : label, scenario.duration)
   try {
     while (!run.advance(SLICE)) {
       progress.update(run.now, scenario.duration, run.events)
@@ -136,8 +158,9 @@ class CaptureFiles {
     attempt(file, () => writeFileSync(file, bytes))
   }
 
-  private nameOf({ name, variant }: Scenario): string {
-    const stem = `${name}${variant === null ? '' : `-${variant}`}`.replaceAll(/[^\w.-]/g, '-')
+  private nameOf({ name, panel, variant }: Scenario): string {
+    const parts = [name, panel, variant].filter((part) => part !== null)
+    const stem = parts.join('-').replaceAll(/[^\w.-]/g, '-')
     let chosen = stem
     for (let i = 2; this.names.has(chosen); i++) chosen = `${stem}-${i}`
     this.names.add(chosen)
@@ -145,8 +168,11 @@ class CaptureFiles {
   }
 }
 
-function writeJson(file: string, runs: readonly RunResult[]): void {
-  const text = `${JSON.stringify({ runs }, null, 2)}\n`
+/** @param left runs that were not begun for an interruption. */
+function writeJson(file: string, runs: readonly RunResult[], left: readonly Scenario[]): void {
+  const notBegun = left.map(({ name, panel, variant }) => ({ scenario: name, panel, variant }))
+  const results = left.length === 0 ? { runs } : { runs, notBegun }
+  const text = `${JSON.stringify(results, null, 2)}\n`
   if (file === '-') process.stdout.write(text)
   else attempt(file, () => writeFileSync(file, text))
 }

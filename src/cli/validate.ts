@@ -4,9 +4,10 @@ import { type LoadFlags, loadAll } from './load.ts'
 /** `encap validate`: every file is checked, also after a wrong one. */
 export function validateCommand(files: readonly string[], flags: LoadFlags): void {
   const { loaded, wrong } = loadAll(files, flags)
-  for (const { file, scenarios } of loaded) {
+  for (const { file, scenarios, panels } of loaded) {
     const variants = scenarios.length > 1 ? `, ${scenarios.length} variants` : ''
-    process.stdout.write(`${file}: right${variants}\n`)
+    const ofPanels = panels.length > 1 ? `, ${panels.length} panels` : ''
+    process.stdout.write(`${file}: right${variants}${ofPanels}\n`)
   }
   if (wrong.length > 0) throw new ExitError(EXIT_BAD_INPUT, wrong.join('\n'))
 }

@@ -16,6 +16,7 @@ interface WhyFlags {
   readonly df?: boolean
   readonly ttl: string
   readonly variant?: string
+  readonly panel?: string
   readonly seed?: string
   readonly set?: readonly string[]
 }

@@ -1,10 +1,12 @@
-import { Ring } from './ring.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Core, PollSource } from './core.ts'
+import { Ring } from './ring.ts'
 import { STAGE_BACKLOG } from './stage.ts'
 
 /** netdev_max_backlog, frames. */
 const MAX_BACKLOG = 1000
+/** dev_rx_weight: frames of a poll, after which the next source has its turn. */
+const WEIGHT = 64
 
 /** A device as its frames' way up sees it. */
 export interface Receiver {
@@ -18,6 +20,8 @@ export class Backlog implements PollSource {
   private readonly frames = new Ring<Frame>()
   private readonly devices = new Ring<Receiver>()
   private isScheduled = false
+  /** Frames that the poll in progress has taken. */
+  private polled = 0
 
   constructor(core: Core) {
     this.core = core
@@ -37,14 +41,20 @@ export class Backlog implements PollSource {
   }
 
   poll(core: Core): boolean {
-    while (!core.isSliceOver) {
-      const frame = this.frames.shift()
-      if (frame === undefined) break
+    const { frames } = this
+    while (this.polled < WEIGHT && frames.length > 0) {
+      if (core.isSliceOver) {
+        core.resume(this)
+        return false
+      }
+      this.polled++
+      const frame = frames.shift()!
       core.countFrame()
-      core.spend(STAGE_BACKLOG, frame.gsoSegments, frame.length)
+      core.spend(STAGE_BACKLOG, frame.gsoSegments || 1, frame.length)
       this.devices.shift()!.receive(frame)
     }
-    this.isScheduled = this.frames.length > 0
+    this.polled = 0
+    this.isScheduled = frames.length > 0
     return this.isScheduled
   }
 

@@ -1,6 +1,6 @@
-import type { Frame } from '../wire/frame.ts'
 import type { EventTarget } from '../sim/event-queue.ts'
 import { MICROSECOND, MILLISECOND } from '../sim/units.ts'
+import type { Frame } from '../wire/frame.ts'
 import { Backlog } from './backlog.ts'
 import type { Machine } from './machine.ts'
 import { STAGE_CONTEXT_SWITCH, STAGES } from './stage.ts'
@@ -50,6 +50,8 @@ export class Core implements EventTarget {
   private readonly pending = new Float64Array(STAGES.length)
   private readonly touched = new Uint8Array(STAGES.length)
   private touchedCount = 0
+  /** When each stage was run last. */
+  private readonly usedAt = new Float64Array(STAGES.length).fill(Number.NEGATIVE_INFINITY)
   private outTargets: Releasable[] = []
   private outFrames: (Frame | null)[] = []
 
@@ -63,6 +65,8 @@ export class Core implements EventTarget {
   /** ksoftirqd has taken over: softirqs wait for their share among the tasks. */
   private isHandedOver = false
   private softirqRuntime = 0
+  /** Virtual runtime of the task that was last run, which never goes back (cfs_rq->min_vruntime). */
+  private virtualTime = 0
   /** Whom the work in progress belongs to; null in softirq. */
   private task: Task | null = null
   private latestTask: Task | null = null
@@ -76,9 +80,13 @@ export class Core implements EventTarget {
 
   /** Adds to the cost of the work in progress. @param stage one of STAGE_*. */
   spend(stage: number, segments: number, bytes: number): void {
-    const { costs } = this.machine
+    const { costs, simulator } = this.machine
+    const { now } = simulator
+    let unit = costs.perUnit[stage]!
+    if (now - this.usedAt[stage]! > costs.coldAfter) unit *= costs.coldFactor
+    this.usedAt[stage] = now
     const cost = Math.round(
-      costs.perUnit[stage]! + costs.perSegment[stage]! * segments + costs.perByte[stage]! * bytes,
+      unit + costs.perSegment[stage]! * segments + costs.perByte[stage]! * bytes,
     )
     if (cost === 0) return
     const before = this.pending[stage]!
@@ -104,29 +112,30 @@ export class Core implements EventTarget {
     this.start()
   }
 
+  /** From within a poll that returns false: it goes on before all others, for only its slice is over. */
+  resume(source: PollSource): void {
+    this.polls.unshift(source)
+  }
+
   /** Counts frames against the softirq's budget. */
   countFrame(): void {
     this.softirqFrames++
   }
 
-  enqueue(task: Task): void {
-    const fair = this.leastRuntime()
-    if (task.runtime < fair) task.runtime = fair
+  /** Who comes from another core, or has slept, competes from here on as the one who had the least. */
+  enqueue(task: Task, isFromElsewhere: boolean): void {
+    if (isFromElsewhere || task.runtime < this.virtualTime) task.runtime = this.virtualTime
     this.tasks.push(task)
     this.start()
   }
 
-  get isIdle(): boolean {
-    return !this.isRunning && this.arriving === 0
+  get isAtWork(): boolean {
+    return this.isRunning
   }
 
-  /** The smallest virtual runtime of who competes here, 0 when nobody does. */
-  private leastRuntime(): number {
-    let least = Infinity
-    for (const task of this.tasks) if (task.runtime < least) least = task.runtime
-    if (this.task !== null && this.task.runtime < least) least = this.task.runtime
-    if (this.isHandedOver && this.softirqRuntime < least) least = this.softirqRuntime
-    return least === Infinity ? 0 : least
+  /** At no work, and nobody is about to come. */
+  get isIdle(): boolean {
+    return !this.isRunning && this.arriving === 0
   }
 
   private start(): void {
@@ -150,6 +159,8 @@ export class Core implements EventTarget {
       this.finish()
     }
     this.isRunning = false
+    // The idle task was here: whoever comes next has to be switched to.
+    this.latestTask = null
     this.softirqSince = -1
     this.isHandedOver = false
   }
@@ -193,6 +204,7 @@ export class Core implements EventTarget {
     const task = this.leastTask()
     this.tasks.splice(this.tasks.indexOf(task), 1)
     this.task = task
+    if (task.runtime > this.virtualTime) this.virtualTime = task.runtime
     if (task !== this.latestTask) this.spend(STAGE_CONTEXT_SWITCH, 1, 0)
     this.latestTask = task
     task.run()
@@ -222,6 +234,7 @@ export class Core implements EventTarget {
       task.runtime += spent
       task.busy += spent
       this.task = null
+      task.stepEnded()
       if (task.isRunnable) this.tasks.push(task)
     }
     this.releaseAll()

@@ -19,6 +19,8 @@ interface ProfileFile {
   readonly name: string
   readonly about: string
   readonly stages: Readonly<Record<string, StageCost>>
+  /** A stage that a core has not run for `afterNs` costs `factor` times as much a unit. */
+  readonly cold: { readonly factor: number; readonly afterNs: number; readonly source: string }
   readonly latencies: Readonly<Record<'wakeup' | 'interrupt', { ns: number; source: string }>>
 }
 
@@ -31,6 +33,12 @@ export interface CostProfile {
   readonly perSegment: Float64Array
   /** Picoseconds a byte, with fractions: a charge is rounded as a whole. */
   readonly perByte: Float64Array
+  /**
+   * What a unit costs by cold caches, as a multiple: of a stage that the core has not run for `coldAfter`
+   * picoseconds. Back-to-back packets are cheaper than sparse ones by a factor of up to three.
+   */
+  readonly coldFactor: number
+  readonly coldAfter: number
   /** From a wake-up until the task runs on a core that was idle, picoseconds. */
   readonly wakeupLatency: number
   /** From a NIC's interrupt until the poll starts on a core that was idle, picoseconds. */
@@ -61,6 +69,8 @@ export function costProfile(file: ProfileFile): CostProfile {
     perUnit,
     perSegment,
     perByte,
+    coldFactor: file.cold.factor,
+    coldAfter: Math.round(file.cold.afterNs * NANOSECOND),
     wakeupLatency: Math.round(wakeup.ns * NANOSECOND),
     interruptLatency: Math.round(interrupt.ns * NANOSECOND),
   }

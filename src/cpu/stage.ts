@@ -44,6 +44,7 @@ export const STAGES = [
   'clone',
   'nic_transmit',
   'nic_receive',
+  'cross_core',
 ] as const
 
 export type CpuStage = (typeof STAGES)[number]
@@ -89,3 +90,5 @@ export const STAGE_CHECKSUM = 37
 export const STAGE_CLONE = 38
 export const STAGE_NIC_TRANSMIT = 39
 export const STAGE_NIC_RECEIVE = 40
+/** Data that another core has written last: what a reader pays for away from the core that received. */
+export const STAGE_CROSS_CORE = 41

@@ -19,14 +19,18 @@ export class Task implements Schedulable, Releasable, EventTarget {
   runtime = 0
   /** Picoseconds that its works took. */
   busy = 0
+  /** Waits for its turn on a core, or for the end of its step to go on. */
   isRunnable = false
   core: Core
   private readonly machine: Machine
   private readonly isPinned: boolean
   private readonly step: Step
-  /** Woken, or to be woken when the work in progress ends. */
+  private latestCore: Core | null = null
+  /** Somebody has woken it and it has not come to a core yet. */
   private isWoken = false
-  private isStepping = false
+  /** Its step has been done, and the core is busy with it until the work's end. */
+  private isBusy = false
+  private goesOn = false
 
   /** @param core the only one that it runs on; without it the scheduler chooses. */
   constructor(machine: Machine, name: string, step: Step, core?: number) {
@@ -39,13 +43,14 @@ export class Task implements Schedulable, Releasable, EventTarget {
   }
 
   wake(): void {
-    if (this.isStepping) {
-      this.isWoken = true
+    if (this.isWoken || (this.isRunnable && !this.isBusy)) return
+    const { current } = this.machine
+    if (this.isBusy && current === this.core) {
+      // By its own step: it has not gone to sleep yet.
+      this.goesOn = true
       return
     }
-    if (this.isRunnable || this.isWoken) return
     this.isWoken = true
-    const { current } = this.machine
     if (current === null) return this.release()
     current.spend(STAGE_WAKEUP, 1, 0)
     current.defer(this, null)
@@ -53,28 +58,41 @@ export class Task implements Schedulable, Releasable, EventTarget {
 
   /** The waker's work has ended: off to a core. */
   release(): void {
+    if (this.isBusy || this.isRunnable) {
+      // It is on its core still, or again.
+      this.isWoken = false
+      this.goesOn = true
+      return
+    }
     const { machine } = this
     if (!this.isPinned && !this.core.isIdle) this.core = machine.idleCore(this.core) ?? this.core
     const { core } = this
-    if (!core.isIdle) return this.fire()
+    if (core.isAtWork) return this.fire()
     core.arriving++
     machine.simulator.after(machine.costs.wakeupLatency, this, 1)
   }
 
   /** @param arrived 1 when the core was idle and had to be roused. */
   fire(arrived = 0): void {
-    this.core.arriving -= arrived
+    const { core } = this
+    core.arriving -= arrived
     this.isWoken = false
     this.isRunnable = true
-    this.core.enqueue(this)
+    const isFromElsewhere = core !== this.latestCore
+    this.latestCore = core
+    core.enqueue(this, isFromElsewhere)
   }
 
-  /** Called by the core. */
+  /** Called by the core, at the start of a work. */
   run(): void {
-    this.isStepping = true
-    const goesOn = this.step()
-    this.isStepping = false
-    this.isRunnable = goesOn || this.isWoken
-    this.isWoken = false
+    this.isBusy = true
+    this.goesOn = false
+    if (this.step()) this.goesOn = true
+  }
+
+  /** Called by the core, at its end. */
+  stepEnded(): void {
+    this.isBusy = false
+    this.isRunnable = this.goesOn
   }
 }

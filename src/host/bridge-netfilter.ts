@@ -1,3 +1,4 @@
+import { STAGE_BRIDGE_NETFILTER } from '../cpu/stage.ts'
 import { HOOK_FORWARD, HOOK_POSTROUTING, HOOK_PREROUTING } from '../stack/namespace.ts'
 import { ETHERTYPE_IPV4, type Frame, UNTAGGED } from '../wire/frame.ts'
 import type { Bridge } from './bridge.ts'
@@ -22,6 +23,7 @@ function isFiltered(frame: Frame): boolean {
  */
 export function filterPrerouting(bridge: Bridge, frame: Frame, input: BridgePort): Frame | null {
   if (!isFiltered(frame)) return frame
+  bridge.namespace.spend(STAGE_BRIDGE_NETFILTER, frame)
   return bridge.namespace.filter!.run(HOOK_PREROUTING, frame, input.device, null)
 }
 
@@ -33,6 +35,7 @@ export function forwardFiltered(
   output: BridgePort,
 ): void {
   if (!isFiltered(frame)) return output.push(frame)
+  bridge.namespace.spend(STAGE_BRIDGE_NETFILTER, frame)
   const { filter } = bridge.namespace
   if (filter === null) return pushRefragmented(bridge, frame, output)
   const forwarded = filter.run(HOOK_FORWARD, frame, input.device, output.device)
@@ -49,7 +52,8 @@ function pushRefragmented(bridge: Bridge, frame: Frame, output: BridgePort): voi
   const { mtu } = output.device
   const { fragmentMax } = frame
   const limit = fragmentMax > 0 && fragmentMax < mtu ? fragmentMax : mtu
-  if (frame.l3Length <= limit) return output.push(frame)
+  // Units go on whole (br_nf_dev_queue_xmit), as is_skb_forwardable lets them.
+  if (frame.gsoSize !== 0 || frame.l3Length <= limit) return output.push(frame)
   if (frame.dontFragment || fragmentMax > bridge.mtu) return dropTooBig(frame, bridge)
   bridge.namespace.ipv4.fragment(frame, bridge.mtu, (fragment) => output.push(fragment))
 }

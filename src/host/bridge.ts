@@ -1,3 +1,4 @@
+import { STAGE_BRIDGE, STAGE_CLONE } from '../cpu/stage.ts'
 import { MacTable } from '../link/mac-table.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
@@ -184,6 +185,7 @@ export class Bridge extends HostDevice {
 
   /** br_handle_frame_finish: learn, forward or flood, and only then deliver here. */
   receiveFrom(input: BridgePort, frame: Frame): void {
+    this.namespace.spend(STAGE_BRIDGE, frame)
     this.learn(input, frame)
     if (frame.trace !== 0) this.trace(frame, input.device)
     if (frame.isGroup) {
@@ -237,6 +239,7 @@ export class Bridge extends HostDevice {
   private forwardCopy(frame: Frame, input: BridgePort | null, to: BridgePort): void {
     frame.shared = true
     this.namespace.kernel.ledger.copied++
+    this.namespace.spend(STAGE_CLONE, frame)
     this.forward(frame, input, to)
   }
 
@@ -248,6 +251,7 @@ export class Bridge extends HostDevice {
 
   /** br_dev_xmit. */
   protected transmit(frame: Frame): void {
+    this.namespace.spend(STAGE_BRIDGE, frame)
     if (frame.trace !== 0) this.trace(frame, this)
     if (frame.isGroup) return this.flood(frame, null, false)
     const number = this.fdb.lookup(ANY_VLAN, frame.dstHi, frame.dstLo, this.now)

@@ -1,4 +1,5 @@
 import type { NetDevice } from '../stack/device.ts'
+import { type DeviceFeatures, withFeatures } from '../stack/device-features.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { NudState } from '../stack/neighbour.ts'
 import { Iptables } from '../stack/netfilter/iptables.ts'
@@ -125,6 +126,12 @@ export class Commands {
     delete: (lladdr: MacAddress, dev: string, dst: Ipv4Address): void => {
       vxlanOf(this.device(dev)).fdb.remove(lladdr, dst)
     },
+  }
+
+  /** `ethtool -K`. */
+  ethtool(dev: string, changes: Partial<DeviceFeatures>): void {
+    const device = this.device(dev)
+    device.features = withFeatures(device.features, changes)
   }
 
   /** `iptables`, `iptables-restore`, `iptables-save`. */

@@ -12,7 +12,8 @@ export class Dummy extends HostDevice {
     this.noArp = true
   }
 
-  protected transmit(_frame: Frame): void {
+  protected transmit(frame: Frame): void {
+    frame.orphan()
     this.namespace.kernel.ledger.consumed++
   }
 }

@@ -1,3 +1,4 @@
+import type { Machine } from '../cpu/machine.ts'
 import type { Port } from '../link/port.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Simulator } from '../sim/simulator.ts'
@@ -7,55 +8,72 @@ import { NetNamespace } from '../stack/namespace.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import { Commands } from './commands.ts'
+import type { HostDevice } from './host-device.ts'
 import { Nic } from './nic.ts'
+import type { NicOptions } from './nic-options.ts'
 
-export interface HostOptions {
-  readonly kernel: KernelProfile
-  readonly mtu: number
-  /** Unicast addresses that the NIC's filter holds. */
-  readonly filterEntries: number
-  /** txqueuelen, frames. */
-  readonly txQueue: number
-  readonly mac: MacAddress
+export interface HostAddressing {
   readonly address: Ipv4Address
   readonly prefixLength: number
   readonly gateway: Ipv4Address | null
 }
 
-/** A Linux host: one kernel, its root namespace with `eth0`, and a namespace for each container. */
+/** A host of its own with a NIC; the NIC's options stand beside the host's. */
+export interface HostOptions extends HostAddressing, NicOptions {
+  readonly kernel: KernelProfile
+  /** Its cores; without it work takes no time. */
+  readonly machine?: Machine | null
+  readonly mtu: number
+  readonly mac: MacAddress
+}
+
+/** A Linux host: its root namespace with `eth0`, and a namespace for each container. */
 export class Host {
   readonly name: string
+  /** Hosts of a bench share one. */
   readonly kernel: Kernel
   readonly root: NetNamespace
-  readonly nic: Nic
-  /** The end of the cable at this host. */
-  readonly port: Port
+  /** `eth0`. */
+  readonly nic: HostDevice
+  /** The end of the cable at this host; null when `eth0` is no NIC. */
+  readonly port: Port | null
   readonly address: Ipv4Address
   /** What an administrator types in the root namespace. */
   readonly commands: Commands
   readonly containers = new Map<string, NetNamespace>()
 
-  constructor(simulator: Simulator, ledger: Ledger, name: string, options: HostOptions) {
+  /** @param makeNic makes `eth0` in the root namespace, where it is added if that is left to do. */
+  constructor(
+    kernel: Kernel,
+    name: string,
+    addressing: HostAddressing,
+    makeNic: (root: NetNamespace) => HostDevice,
+  ) {
     this.name = name
-    this.kernel = new Kernel(simulator, ledger, name, options.kernel)
-    this.root = new NetNamespace(this.kernel, name)
+    this.kernel = kernel
+    this.root = new NetNamespace(kernel, name)
     this.commands = new Commands(this.root)
-    this.nic = new Nic(this.root, 'eth0', options.mtu, options.mac, {
-      filterEntries: options.filterEntries,
-    })
-    this.port = this.nic.port
-    this.port.limitQueue(undefined, options.txQueue)
-    this.root.addDevice(this.nic)
+    this.nic = makeNic(this.root)
+    this.port = this.nic instanceof Nic ? this.nic.port : null
+    if (!this.root.devices.includes(this.nic)) this.root.addDevice(this.nic)
     this.nic.up = true
-    this.address = options.address
-    this.root.addAddress(this.nic, { address: options.address, length: options.prefixLength })
-    if (options.gateway !== null) {
+    this.address = addressing.address
+    const { address, prefixLength, gateway } = addressing
+    this.root.addAddress(this.nic, { address, length: prefixLength })
+    if (gateway !== null) {
       this.commands.route.replace({
         dst: { base: 0, length: 0 },
-        via: options.gateway,
-        dev: 'eth0',
+        via: gateway,
+        dev: this.nic.name,
       })
     }
+  }
+
+  /** A machine with a kernel and a NIC of its own, for a cable. */
+  static cabled(simulator: Simulator, ledger: Ledger, name: string, options: HostOptions): Host {
+    const kernel = new Kernel(simulator, ledger, name, options.kernel, options.machine ?? null)
+    const { mtu, mac } = options
+    return new Host(kernel, name, options, (root) => new Nic(root, 'eth0', mtu, mac, options))
   }
 
   /** `ip netns add`: the namespace of a container. */

@@ -1,10 +1,12 @@
+import { STAGE_IPIP_DECAP, STAGE_IPIP_ENCAP } from '../cpu/stage.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_IPIP } from '../wire/frame.ts'
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp.ts'
 import { formatIpv4, IPV4_ANY, type Ipv4Address } from '../wire/ipv4-address.ts'
+import { GroCells } from './gro-cells.ts'
 import { HostDevice } from './host-device.ts'
-import { decapsulate, outerTos } from './tunnel.ts'
+import { carryUnit, decapsulate, outerTos } from './tunnel.ts'
 
 export interface IpipOptions {
   /** Outer source address; without it the route decides. */
@@ -27,6 +29,7 @@ export class Ipip extends HostDevice {
   readonly underlay: NetNamespace
   readonly options: IpipOptions
   private readonly receivers: IpipReceivers
+  private readonly cells: GroCells = new GroCells(this)
 
   constructor(
     namespace: NetNamespace,
@@ -64,7 +67,7 @@ export class Ipip extends HostDevice {
     const mtu = dontFragment
       ? underlay.ipv4.routeMtu(route, destination) - IPV4_HEADER_BYTES
       : this.mtu
-    if (frame.l3Length > mtu && this.refuse(frame, mtu)) return
+    if (frame.l3Length - frame.gsoExcess > mtu && this.refuse(frame, mtu)) return
     const outer = new Frame()
     outer.etherType = ETHERTYPE_IPV4
     outer.l3Length = IPV4_HEADER_BYTES + frame.l3Length
@@ -77,10 +80,12 @@ export class Ipip extends HostDevice {
     outer.protocol = PROTOCOL_IPIP
     outer.ttl = options.ttl || frame.ttl
     outer.tos = outerTos(options.tos === TOS_INHERIT ? frame.tos : (options.tos ?? 0), frame)
-    outer.ipId = underlay.ipv4.nextId()
+    outer.ipId = underlay.ipv4.nextId(frame.gsoSegments || 1)
     outer.dontFragment = dontFragment
     outer.inner = frame
     outer.trace = frame.trace
+    carryUnit(outer, frame)
+    namespace.spend(STAGE_IPIP_ENCAP, frame)
     if (underlay === namespace) outer.mark = frame.mark
     if (frame.trace !== 0) {
       namespace.charge('ipip_encap', frame, `remote ${formatIpv4(destination)}`, this)
@@ -96,7 +101,8 @@ export class Ipip extends HostDevice {
   private refuse(frame: Frame, mtu: number): boolean {
     const { namespace } = this
     namespace.ipv4.learnPathMtu(frame.ipDst, mtu)
-    if (!frame.dontFragment) return false
+    // A unit goes on: whoever cuts it finds out.
+    if (!frame.dontFragment || frame.gsoSize !== 0) return false
     namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
     namespace.drop(frame, 'mtu_exceeded_df', this, frame.trace === 0 ? undefined : `mtu ${mtu}`)
     return true
@@ -105,12 +111,13 @@ export class Ipip extends HostDevice {
   /** ip_tunnel_rcv. */
   receiveEncapsulated(outer: Frame, inner: Frame): void {
     const { namespace } = this
+    namespace.spend(STAGE_IPIP_DECAP, outer)
     const frame = decapsulate(outer, inner, this.underlay !== namespace)
     if (frame === null) return namespace.drop(outer, 'tunnel_ecn', this)
     if (frame.trace !== 0) {
       namespace.charge('ipip_decap', frame, `from ${formatIpv4(outer.ipSrc)}`, this)
     }
-    namespace.kernel.netifRx(frame, this)
+    this.cells.receive(frame)
   }
 
   protected override release(): void {

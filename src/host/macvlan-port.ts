@@ -1,6 +1,8 @@
+import { Ring } from '../cpu/ring.ts'
+import { STAGE_CLONE, STAGE_MACVLAN } from '../cpu/stage.ts'
+import type { Schedulable } from '../cpu/task.ts'
 import { MacTable } from '../link/mac-table.ts'
 import type { Holder } from '../measure/ledger.ts'
-import type { EventTarget } from '../sim/event-queue.ts'
 import type { NetDevice, RxHandler } from '../stack/device.ts'
 import type { Kernel } from '../stack/kernel.ts'
 import type { Frame } from '../wire/frame.ts'
@@ -26,7 +28,7 @@ const BROADCAST_QUEUE_FRAMES = 1000
  * protocols do and hands them to the child with the destination's MAC. Group frames go on to the
  * parent's own stack, and to the children by a work queue of limited length.
  */
-export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher {
+export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
   readonly lower: HostDevice
   readonly children: Macvlan[] = []
   /** Group frames that found the queue full. */
@@ -35,13 +37,14 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
   /** MAC to position in `slots`. */
   private readonly table = new MacTable({ capacity: 0, ageing: Infinity })
   private readonly slots: (Macvlan | null)[] = []
-  private frames: Frame[] = []
-  private sources: (Macvlan | null)[] = []
-  private isScheduled = false
+  private readonly frames = new Ring<Frame>()
+  private readonly sources = new Ring<Macvlan | null>()
+  private readonly worker: Schedulable
 
   private constructor(lower: HostDevice) {
     this.lower = lower
     this.kernel = lower.namespace.kernel
+    this.worker = this.kernel.task(`kworker/${lower.label}`, () => this.work())
     this.kernel.ledger.addHolder(this)
     lower.rxHandler = this
     lower.watch(this)
@@ -66,9 +69,10 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
     this.leave(child, child.mac)
     this.children.splice(this.children.indexOf(child), 1)
     if (this.children.length > 0) return
-    for (const frame of this.frames) child.namespace.drop(frame, 'namespace_gone', this.lower)
-    this.frames = []
-    this.sources = []
+    for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) {
+      child.namespace.drop(frame, 'namespace_gone', this.lower)
+      this.sources.shift()
+    }
     this.lower.rxHandler = null
     this.lower.unwatch(this)
   }
@@ -109,6 +113,7 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
     if (frame.isGroup) return this.handleGroup(frame)
     const child = this.isPassthru ? this.children[0]! : this.lookup(frame.dstHi, frame.dstLo)
     if (child === null) return frame
+    device.namespace.spend(STAGE_MACVLAN, frame)
     if (frame.trace !== 0) device.namespace.charge('macvlan', frame, child, device)
     child.receive(frame)
     return null
@@ -128,6 +133,7 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
   private enqueue(frame: Frame, source: Macvlan | null): void {
     frame.shared = true
     this.kernel.ledger.copied++
+    this.lower.namespace.spend(STAGE_CLONE, frame)
     if (this.frames.length >= BROADCAST_QUEUE_FRAMES) {
       this.queueOverflows++
       this.lower.namespace.drop(frame, 'macvlan_broadcast_queue', this.lower)
@@ -136,20 +142,15 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
     this.frames.push(frame)
     this.sources.push(source)
     if (frame.trace !== 0) this.lower.namespace.charge('queue', frame, 'broadcasts', this.lower)
-    if (this.isScheduled) return
-    this.isScheduled = true
-    this.kernel.simulator.at(this.kernel.simulator.now, this)
+    this.worker.wake()
   }
 
-  /** macvlan_process_broadcast, in a kernel worker. */
-  fire(): void {
-    this.isScheduled = false
-    const { frames, sources } = this
-    this.frames = []
-    this.sources = []
-    this.kernel.enter()
-    for (let i = 0; i < frames.length; i++) this.deliverQueued(frames[i]!, sources[i]!)
-    this.kernel.leave()
+  /** macvlan_process_broadcast, in a kernel worker: one frame. @returns whether there are more. */
+  private work(): boolean {
+    const frame = this.frames.shift()
+    if (frame === undefined) return false
+    this.deliverQueued(frame, this.sources.shift() ?? null)
+    return this.frames.length > 0
   }
 
   private deliverQueued(frame: Frame, source: Macvlan | null): void {
@@ -174,6 +175,7 @@ export class MacvlanPort implements RxHandler, Holder, EventTarget, LinkWatcher 
       copies++
       frame.shared = true
       this.kernel.ledger.copied++
+      this.lower.namespace.spend(STAGE_CLONE, frame)
       if (frame.trace !== 0) this.lower.namespace.charge('macvlan', frame, child, this.lower)
       if (!isLocal) this.kernel.netifRx(frame, child)
       else if (!fits(frame, child)) dropTooBig(frame, child)

@@ -1,3 +1,4 @@
+import { STAGE_MACVLAN } from '../cpu/stage.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Frame } from '../wire/frame.ts'
 import { formatMac, type MacAddress } from '../wire/mac-address.ts'
@@ -38,6 +39,7 @@ export class Macvlan extends HostDevice {
 
   /** macvlan_queue_xmit: siblings in bridge mode are served here, all else goes out. */
   protected transmit(frame: Frame): void {
+    this.namespace.spend(STAGE_MACVLAN, frame)
     if (this.mode === 'bridge') {
       if (frame.isGroup) this.port.broadcast(frame, this, MODE_BITS.bridge, true)
       else if (this.port.lookup(frame.dstHi, frame.dstLo)?.mode === 'bridge') {

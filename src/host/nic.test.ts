@@ -3,7 +3,8 @@ import { DeviceBench } from '../../test/device-bench.ts'
 import { Port } from '../link/port.ts'
 import { MICROSECOND } from '../sim/units.ts'
 import { BROADCAST_MAC, type MacAddress, mac } from '../wire/mac-address.ts'
-import { Nic, type NicOptions } from './nic.ts'
+import { Nic } from './nic.ts'
+import type { NicOptions } from './nic-options.ts'
 
 const OTHER = mac('02:00:00:00:00:99')
 

@@ -15,9 +15,12 @@ export function scrub(frame: Frame, crossesNamespace: boolean): Frame {
   return clean
 }
 
-/** is_skb_forwardable: whether a device takes a frame of this length that was not made for it. */
+/**
+ * is_skb_forwardable: whether a device takes a frame of this length that was not made for it. A unit
+ * always: the kernel does not know here whether it will be cut, and does not look at its segments.
+ */
 export function fits(frame: Frame, device: NetDevice): boolean {
-  return frame.length <= device.mtu + ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES
+  return frame.length <= device.mtu + ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES || frame.gsoSize !== 0
 }
 
 /** Books a frame that `fits` refused. */

@@ -1,3 +1,4 @@
+import { quoteOf } from '../stack/icmp.ts'
 import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
@@ -39,15 +40,15 @@ export function buildTooLong(packet: Frame, mtu: number): Frame {
   answer.srcLo = packet.dstLo
   answer.etherType = ETHERTYPE_IPV4
   const headers = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES
-  answer.l3Length = headers + Math.min(packet.l3Length, LEAST_MTU - headers)
+  const quoted = quoteOf(packet)
+  answer.l3Length = headers + Math.min(quoted.l3Length, LEAST_MTU - headers)
   answer.ipSrc = packet.ipDst
   answer.ipDst = packet.ipSrc
   answer.protocol = PROTOCOL_ICMP
   answer.ttl = packet.ttl
   answer.dontFragment = true
   answer.header = new IcmpMessage(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 0, mtu)
-  packet.shared = true
-  answer.inner = packet
+  answer.inner = quoted
   answer.trace = packet.trace
   return answer
 }

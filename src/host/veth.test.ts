@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DeviceBench, made } from '../../test/device-bench.ts'
+import { testCosts } from '../../test/test-costs.ts'
+import { MICROSECOND } from '../sim/units.ts'
+import { ipv4 } from '../wire/ipv4-address.ts'
 import { linkAdd } from './device-factory.ts'
 import type { Veth } from './veth.ts'
 
@@ -67,5 +70,32 @@ describe('Veth', () => {
       bench.inject(from, from.mac, to.mac)
       expect(seen.map(({ frame }) => [frame.mark, frame.conntrack])).toEqual([[mark, null]])
     }
+  })
+
+  it('hands a frame to another machine when the work that sends it ends', () => {
+    const costs = testCosts({ unit: { veth: 1000, backlog: 500, arp: 2000 } })
+    const bench = new DeviceBench('6.18', 'veth', costs)
+    const other = bench.addKernel('other', costs)
+    const [a, b] = [bench.namespace('a'), bench.namespace('b', other)]
+    const [near, far] = bench.join(a, b, { a: '10.0.0.1/24', b: '10.0.0.2/24' })
+    const times: string[] = []
+    for (const device of [near, far]) {
+      device.tap = {
+        frame: (time, _frame, direction) => {
+          times.push(`${device.namespace.name} ${direction} ${time / MICROSECOND}`)
+        },
+      }
+    }
+    bench.kernel.softirq(() => {
+      a.arp.announce(near, ipv4('10.0.0.1'))
+      a.arp.solicit(a.neighbours.lookupOrCreate(near, ipv4('10.0.0.2'))!, null)
+    })
+    expect(bench.ledger.imbalance()).toBe(0)
+    bench.run()
+    // Both are made in one work of 2 x 3 us; each is read in one of its own, the second with the answer.
+    const expected = ['a out 0', 'a out 0', 'b in 6', 'b in 8.5', 'b out 8.5', 'a in 14']
+    expect(times).toEqual(expected)
+    for (const { machine } of [bench.kernel, other]) expect(machine!.unaccounted).toBe(0)
+    expect(bench.ledger.imbalance()).toBe(0)
   })
 })

@@ -1,3 +1,4 @@
+import { STAGE_VLAN } from '../cpu/stage.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import { type Frame, UNTAGGED } from '../wire/frame.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
@@ -29,6 +30,7 @@ export class Vlan extends HostDevice implements LinkWatcher {
   protected transmit(frame: Frame): void {
     // A frame in the simulation has room for one tag, so a second one cannot be pushed.
     if (frame.vlan !== UNTAGGED) return this.namespace.drop(frame, 'vlan_not_allowed', this)
+    this.namespace.spend(STAGE_VLAN, frame)
     const tagged = frame.writable()
     tagged.vlan = this.id
     if (tagged.trace !== 0) this.namespace.charge('vlan_push', tagged, `vlan ${this.id}`, this)

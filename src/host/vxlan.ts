@@ -1,3 +1,4 @@
+import { STAGE_CLONE, STAGE_VXLAN_DECAP, STAGE_VXLAN_ENCAP } from '../cpu/stage.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Route } from '../stack/route-table.ts'
 import { flowHash, sourcePortOf } from '../wire/flow-hash.ts'
@@ -15,8 +16,9 @@ import { formatIpv4, IPV4_ANY, type Ipv4Address } from '../wire/ipv4-address.ts'
 import { GROUP_BIT_HI, type MacAddress, macOf } from '../wire/mac-address.ts'
 import { VXLAN_PORT_LINUX } from '../wire/vxlan.ts'
 import { answerableRequest, proxyReply } from './arp-proxy.ts'
+import { GroCells } from './gro-cells.ts'
 import { HostDevice, type LinkChange, type LinkWatcher } from './host-device.ts'
-import { decapsulate, outerTos } from './tunnel.ts'
+import { carryUnit, decapsulate, outerTos } from './tunnel.ts'
 import { answersTooLong, buildTooLong } from './tunnel-pmtu.ts'
 import { VxlanFdb, type VxlanRemote } from './vxlan-fdb.ts'
 import { VxlanFdbRow } from './vxlan-fdb-row.ts'
@@ -45,6 +47,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
   readonly port: number
   missListener: VxlanMissListener | null = null
   private readonly socket: VxlanSocket
+  private readonly cells: GroCells = new GroCells(this)
   private readonly learning: boolean
   private readonly lowPort: number
   private readonly highPort: number
@@ -101,6 +104,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     for (let remote = first.next; remote !== null; remote = remote.next) {
       frame.shared = true
       ledger.copied++
+      this.namespace.spend(STAGE_CLONE, frame)
       this.sendTo(remote, frame)
     }
     this.sendTo(first, frame)
@@ -138,6 +142,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     }
     if (route.device === this) return namespace.drop(frame, 'hop_limit', this, route)
     if (frame.etherType === ETHERTYPE_IPV4 && this.checkPathMtu(frame, route, remote)) return
+    namespace.spend(STAGE_VXLAN_ENCAP, frame)
     if (frame.trace !== 0) namespace.charge('vxlan_encap', frame, this.row(remote, frame), this)
     underlay.ipv4.sendEncapsulated(this.encapsulate(frame, route, remote))
   }
@@ -156,14 +161,17 @@ export class Vxlan extends HostDevice implements LinkWatcher {
     outer.ttl = options.ttl || kernel.profile.defaultTtl
     const tos = options.tos === TOS_INHERIT ? (isIpv4 ? frame.tos : 0) : (options.tos ?? 0)
     outer.tos = outerTos(tos, frame)
-    outer.ipId = underlay.ipv4.nextId()
+    outer.ipId = underlay.ipv4.nextId(frame.gsoSegments || 1)
     outer.dontFragment = df === 'set' || (df === 'inherit' && isIpv4 && frame.dontFragment)
-    outer.sourcePort = sourcePortOf(flowHash(frame, kernel.hashSecret), this.lowPort, this.highPort)
+    // A socket's own hash goes before (skb_get_hash), so that it can change its way through the fabric.
+    const hash = frame.flowHash || flowHash(frame, kernel.hashSecret)
+    outer.sourcePort = sourcePortOf(hash, this.lowPort, this.highPort)
     outer.destinationPort = remote.port || this.port
     outer.udpChecksum = options.udpChecksum ?? true
     outer.vni = remote.vni || options.vni
     outer.inner = frame
     outer.trace = frame.trace
+    carryUnit(outer, frame)
     if (underlay === this.namespace) outer.mark = frame.mark
     return outer
   }
@@ -181,7 +189,7 @@ export class Vxlan extends HostDevice implements LinkWatcher {
    */
   private checkPathMtu(frame: Frame, route: Route, remote: VxlanRemote): boolean {
     const mtu = this.underlay.ipv4.routeMtu(route, remote.dst) - VXLAN_OVERHEAD_BYTES
-    if (frame.l3Length <= mtu) return false
+    if (frame.l3Length - frame.gsoExcess <= mtu) return false
     const { namespace } = this
     const { kernel } = namespace
     if (this.master === null) {
@@ -222,13 +230,14 @@ export class Vxlan extends HostDevice implements LinkWatcher {
         return namespace.drop(outer, 'vxlan_entry_exists', this, this.pinned(outer, inner))
       }
     }
+    namespace.spend(STAGE_VXLAN_DECAP, outer)
     const frame = decapsulate(outer, inner, this.underlay !== namespace)
     if (frame === null) return namespace.drop(outer, 'tunnel_ecn', this)
     if (frame.trace !== 0) {
       const row = `vni ${outer.vni} from ${formatIpv4(outer.ipSrc)}`
       namespace.charge('vxlan_decap', frame, row, this)
     }
-    namespace.kernel.netifRx(frame, this)
+    this.cells.receive(frame)
   }
 
   private pinned(outer: Frame, inner: Frame): VxlanFdbRow | undefined {

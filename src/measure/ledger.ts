@@ -53,6 +53,7 @@ export class Ledger {
    */
   drop(frame: Frame, reason: DropReason, place: string, row?: unknown): void {
     this.dropped++
+    frame.orphan()
     this.countDrop(place, reason, 1)
     if (frame.trace !== 0) this.tracer?.dropped(frame, reason, place, row)
   }

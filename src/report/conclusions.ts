@@ -1,14 +1,14 @@
 import type { RunResult } from '../study/result.ts'
-import { enumerate, formatCount, formatShare } from './format.ts'
+import { enumerate, formatCount, formatShare, formatTime } from './format.ts'
+import { isSmallPackets, LIMIT_WORDS, type Load, loadsOf } from './loads.ts'
 import {
-  bytesAdded,
   goodput,
   latencies,
   lostFrames,
   type Measure,
   macEntries,
   macRefusals,
-  offeredRate,
+  transactionRates,
   unknownFloods,
   wireEfficiency,
   workloadLosses,
@@ -19,7 +19,10 @@ const NOTABLE = 0.005
 /** From here on a ratio is easier to read than a percentage. */
 const MANY_TIMES = 3
 /** With more groups than this only the ends are told. */
-const GROUPS_MAX = 3
+const GROUPS_MAX = 4
+/** Fewer frames and smaller shares than these are noise beside those that matter. */
+const COUNT_FLOOR = 100
+const SHARE_FLOOR = 0.01
 
 /** Subjects with about the same value. */
 interface Group {
@@ -27,9 +30,15 @@ interface Group {
   readonly names: readonly string[]
 }
 
+interface Sentence {
+  readonly text: string
+  /** Greatest value by least: of several sentences the one with most to tell is chosen. */
+  readonly contrast: number
+}
+
 /**
- * What follows from the numbers, in sentences: for each thing measured, who differs from whom and by
- * how much. They say what was counted, side by side, and claim no cause.
+ * What follows from the numbers, in one or two sentences: how fast each was beside the first, and in
+ * what else they differ most. They say what was measured, side by side, and claim no cause.
  * @param subjects names of the runs.
  */
 export function conclusions(
@@ -39,24 +48,90 @@ export function conclusions(
   if (runs.length < 2) return []
   // A name of several words must not run into the sentence.
   const names = subjects.map((name) => (/[\s,]/.test(name) ? `"${name}"` : name))
-  const told = (each: Measure, what: string) =>
-    groupsOf(each, names).length > 1 ? [`${what}: ${valuesText(each, names)}.`] : []
-  const losses = workloadLosses(runs).flatMap((each) => lossSentence(each, names))
-  const goodputs = goodputSentences(runs, names)
-  const sentences = [
-    ...goodputs,
-    ...(goodputs.length > 0
-      ? []
-      : told(wireEfficiency(runs), "Payload's share of the bytes on the hosts' cables")),
-    ...losses,
-    ...(losses.length > 0 ? [] : told(lostFrames(runs), 'Frames lost')),
-    ...latencySentence(runs, names),
-    ...told(macEntries(runs), 'MAC addresses in the fullest switch'),
-    ...told(macRefusals(runs), 'Times that a switch had no room for an address'),
-    ...told(unknownFloods(runs), 'Frames flooded for their unknown address'),
-  ]
-  if (sentences.length > 0) return sentences
+  const speeds = speedSentences(runs, names)
+  const [first, ...further] = speeds
+  const others = [...further, ...otherSentences(runs, names)].sort(
+    (a, b) => b.contrast - a.contrast,
+  )
+  const chosen = first === undefined ? others.slice(0, 2) : [first, ...others.slice(0, 1)]
+  if (chosen.length > 0) return chosen.map(({ text }) => text)
+  const last = [
+    ...counted(macEntries(runs), names),
+    ...counted(lostFrames(runs), names),
+    ...compared(wireEfficiency(runs), names, values),
+  ].sort((a, b) => b.contrast - a.contrast)
+  if (last.length > 0) return last.slice(0, 2).map(({ text }) => text)
   return ['In nothing that the table shows do the variants differ by more than 0.5 %.']
+}
+
+/** Of each load, TCP first; streams of UDP are one sum. */
+function speedSentences(runs: readonly RunResult[], names: readonly string[]): Sentence[] {
+  const loads = loadsOf(runs)
+  const isStream = ({ rows }: Load) =>
+    rows.some((row) => row?.kind === 'udp' && !isSmallPackets(row))
+  const streams = loads.filter(isStream)
+  const sum: Load[] =
+    streams.length < 2
+      ? streams
+      : [{ ...goodput(runs), title: 'UDP goodput', rows: runs.map(() => null) }]
+  return [...loads.filter((load) => !isStream(load)), ...sum].flatMap((load) =>
+    compared({ ...load, name: load.title }, names, (group, base) => {
+      const limit = limitText(load, group, names)
+      const isTold = group !== base && limit === limitText(load, base, names)
+      return ratio(group, base, isTold ? '' : limit)
+    }),
+  )
+}
+
+/** ` (limited by: link)`, where that is one and the same for all of them and more than a wish. */
+function limitText({ rows }: Load, group: Group, names: readonly string[]): string {
+  const kinds = new Set(
+    rows.flatMap((row, i) => (group.names.includes(names[i]!) ? (row?.limitedBy?.kind ?? []) : [])),
+  )
+  const [kind] = kinds
+  if (kind === undefined || kinds.size > 1 || kind === 'application') return ''
+  return `limited by: ${LIMIT_WORDS[kind]}`
+}
+
+function otherSentences(runs: readonly RunResult[], names: readonly string[]): Sentence[] {
+  const [round] = latencies(runs)
+  const relative = [cpuCost(runs), round ?? null, ...transactionRates(runs)]
+  return [
+    ...relative.flatMap((each) => (each === null ? [] : compared(each, names, ratio))),
+    ...workloadLosses(runs).flatMap((each) => lossSentence(each, names)),
+    ...counted(macRefusals(runs), names),
+    ...counted(unknownFloods(runs), names),
+  ]
+}
+
+/** CPU time that what arrived has cost on both sides, of the first load. */
+function cpuCost(runs: readonly RunResult[]): Measure | null {
+  const [load] = loadsOf(runs)
+  if (load === undefined) return null
+  const isPackets = load.rows.some((row) => row !== null && isSmallPackets(row))
+  return {
+    name: `CPU time ${isPackets ? 'a packet' : 'a kB'}, ${load.title}`,
+    values: load.rows.map((row) => {
+      if (!row?.cpu) return null
+      const { perPacket, perByte } = row.cpu
+      return isPackets ? perPacket : perByte === null ? null : perByte * 1000
+    }),
+    format: formatTime,
+  }
+}
+
+function lossSentence(each: Measure, names: readonly string[]): Sentence[] {
+  const isWorth = spread(each) >= NOTABLE
+  return isWorth ? compared(each, names, values, SHARE_FLOOR) : []
+}
+
+function counted(each: Measure, names: readonly string[]): Sentence[] {
+  return compared(each, names, values, COUNT_FLOOR)
+}
+
+function spread({ values }: Measure): number {
+  const known = values.filter((value) => value !== null)
+  return Math.max(...known, 0) - Math.min(...known, Infinity)
 }
 
 /** Groups in ascending order; a group's first value is at most 0.5 % off its last. */
@@ -71,61 +146,39 @@ function groupsOf({ values }: Measure, names: readonly string[]): readonly Group
   return groups
 }
 
-/** `2 with a and b, 4 with c`; with many groups the ends only. */
-function valuesText(each: Measure, names: readonly string[]): string {
-  const groups = groupsOf(each, names)
-  const text = ({ value, names }: Group) => `${each.format(value)} with ${enumerate(names)}`
-  if (groups.length <= GROUPS_MAX) return groups.map(text).join(', ')
-  return `from ${text(groups[0]!)} to ${text(groups.at(-1)!)}`
+/** What is told of a group besides its value, given that with which it is compared. */
+type Remark = (group: Group, base: Group) => string
+
+/** Nothing: the values speak for themselves. */
+const values: Remark = () => ''
+
+/** How much more or less than the base; ` (...)`. */
+function ratio(group: Group, base: Group, more = ''): string {
+  const parts = group === base || base.value === 0 ? [] : [relationOf(group.value / base.value)]
+  if (more !== '') parts.push(more)
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
-function goodputSentences(runs: readonly RunResult[], names: readonly string[]): string[] {
-  const rate = goodput(runs)
-  const [worst, best] = endsOf(rate, names)
-  if (worst === undefined || best === undefined) return []
-  if (worst.value === 0) {
-    return [`Goodput: ${valuesText(rate, names)}.`]
-  }
-  const isSameLoad = groupsOf(offeredRate(runs), names).length === 1
-  const less = formatShare((best.value - worst.value) / best.value)
-  const who = `${enumerate(worst.names)} delivered ${less} less than ${enumerate(best.names)}`
-  const values = `${rate.format(worst.value)} against ${rate.format(best.value)}`
-  const sentence = `Goodput: ${who}${isSameLoad ? ' at the same offered rate' : ''} (${values}).`
-  const added = bytesAdded(runs)
-  if (groupsOf(added, names).length < 2) return [sentence]
-  return [sentence, `Bytes that encapsulation adds to a packet: ${valuesText(added, names)}.`]
+function relationOf(ratio: number): string {
+  if (ratio >= MANY_TIMES) return `${formatCount(Number(ratio.toPrecision(3)))} times as much`
+  return ratio < 1 ? `${formatShare(1 - ratio)} less` : `${formatShare(ratio - 1)} more`
 }
 
-function lossSentence(each: Measure, names: readonly string[]): string[] {
+/**
+ * `RTT p50: a and b 3.69 us; c 3.86 us (4.6 % more).` - beside the first subject, or the least where
+ * that one has no value. Nothing where all are alike.
+ */
+function compared(each: Measure, names: readonly string[], remark: Remark, floor = 0): Sentence[] {
   const groups = groupsOf(each, names)
   if (groups.length < 2) return []
-  const what = each.name.replace('Not delivered, ', '')
-  const text = ({ value, names }: Group) => {
-    if (value === 0) return `none with ${enumerate(names)}`
-    return `${value === 1 ? 'all' : each.format(value)} with ${enumerate(names)}`
-  }
-  const shown = groups.length <= GROUPS_MAX ? groups : [groups[0]!, groups.at(-1)!]
-  return [`Packets of ${what} that did not arrive: ${shown.map(text).join(', ')}.`]
-}
-
-/** Of the first workload only: the others stand in the table. */
-function latencySentence(runs: readonly RunResult[], names: readonly string[]): string[] {
-  const [each] = latencies(runs)
-  if (each === undefined) return []
-  const [least, most] = endsOf(each, names)
-  if (least === undefined || most === undefined) return []
-  const ratio = most.value / least.value
-  const more =
-    ratio < MANY_TIMES
-      ? `${formatShare(ratio - 1)} longer than`
-      : `${formatCount(Number(ratio.toPrecision(3)))} times as long as`
-  const values = `${each.format(most.value)} against ${each.format(least.value)}`
-  const who = `${enumerate(most.names)} took ${more} ${enumerate(least.names)}`
-  return [`${each.name.replace(' p50', ', median')}: ${who} (${values}).`]
-}
-
-/** Least and greatest group; nothing where there is only one. */
-function endsOf(each: Measure, names: readonly string[]): readonly Group[] {
-  const groups = groupsOf(each, names)
-  return groups.length < 2 ? [] : [groups[0]!, groups.at(-1)!]
+  const base = groups.find((group) => group.names.includes(names[0]!)) ?? groups[0]!
+  const others = groups.filter((group) => group !== base)
+  const shown =
+    groups.length <= GROUPS_MAX
+      ? others
+      : [others[0]!, others.at(-1)!].filter((group, i, ends) => ends.indexOf(group) === i)
+  const text = (group: Group) =>
+    `${enumerate(group.names)} ${each.format(group.value)}${remark(group, base)}`
+  const contrast = (groups.at(-1)!.value + floor) / (groups[0]!.value + floor)
+  return [{ text: `${each.name}: ${[base, ...shown].map(text).join('; ')}.`, contrast }]
 }

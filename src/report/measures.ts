@@ -1,6 +1,6 @@
 import type { NetworkResult, RunResult, SwitchResult, WorkloadRow } from '../study/result.ts'
 import { formatCount, formatPacketRate, formatRate, formatShare, formatTime } from './format.ts'
-import type { Metric } from './table.ts'
+import { isSmallPackets } from './loads.ts'
 
 /** One thing that was measured in each of several runs; null where a run has no such thing. */
 export interface Measure {
@@ -21,7 +21,7 @@ const measure = (
 ): Measure => ({ name, values: runs.map(pick), format })
 
 /** Whether any run has a value. */
-function isKnown({ values }: Measure): boolean {
+export function isKnown({ values }: Measure): boolean {
   return values.some((value) => value !== null)
 }
 
@@ -29,8 +29,9 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
+/** Streams that are about bytes; those of small packets stand by themselves. */
 function streamsOf(run: RunResult): readonly WorkloadRow[] {
-  return run.workloads.filter(({ kind }) => kind === 'udp')
+  return run.workloads.filter((row) => row.kind === 'udp' && !isSmallPackets(row))
 }
 
 /** Sum over the UDP streams of a run, null without any. */
@@ -39,11 +40,6 @@ function ofStreams(pick: (stream: WorkloadRow) => number | null) {
     const values = streamsOf(run).map(pick)
     return values.length === 0 || values.includes(null) ? null : sum(values.map(Number))
   }
-}
-
-export function offeredRate(runs: readonly RunResult[]): Measure {
-  const pick = ofStreams(({ offered }) => offered ?? null)
-  return measure(runs, 'UDP offered', formatRate, pick)
 }
 
 export function goodput(runs: readonly RunResult[]): Measure {
@@ -55,7 +51,7 @@ export function goodput(runs: readonly RunResult[]): Measure {
   )
 }
 
-function packetRates(runs: readonly RunResult[]): readonly Measure[] {
+export function packetRates(runs: readonly RunResult[]): readonly Measure[] {
   const arrived = ofStreams(({ packetsPerSecond }) => packetsPerSecond ?? null)
   return [
     measure(
@@ -68,6 +64,7 @@ function packetRates(runs: readonly RunResult[]): readonly Measure[] {
   ]
 }
 
+/** Of all streams together; several loads have theirs each. */
 export function wireEfficiency(runs: readonly RunResult[]): Measure {
   return measure(runs, 'Wire efficiency', formatShare, (run) => run.wireEfficiency)
 }
@@ -80,14 +77,17 @@ export function bytesAdded(runs: readonly RunResult[]): Measure {
   })
 }
 
-type TimesOf = (row: WorkloadRow) => WorkloadRow['rtt']
+type Times = Exclude<WorkloadRow['latency'], undefined>
+type TimesOf = (row: WorkloadRow) => Times
+
+/** With percentiles: what TCP's sockets took for the round trip has none. */
+const roundTrips: TimesOf = ({ rtt }) => (rtt && 'p50' in rtt ? rtt : null)
 
 /** Median and 99th percentile of round trips, or of one-way latencies where nobody measured those. */
 export function latencies(runs: readonly RunResult[]): readonly Measure[] {
-  const roundTrips: TimesOf = (row) => row.rtt
   const names = namesOf(runs, (row) => Boolean(roundTrips(row)))
   if (names.length > 0) return latenciesOf(runs, names, 'RTT', roundTrips)
-  const oneWay: TimesOf = (row) => row.latency
+  const oneWay: TimesOf = (row) => row.latency ?? null
   return latenciesOf(
     runs,
     namesOf(runs, (row) => Boolean(oneWay(row))),
@@ -106,7 +106,7 @@ function latenciesOf(
     const of = names.length === 1 ? '' : `, ${name}`
     const times = (run: RunResult) => {
       const row = workloadOf(run, name)
-      return row === undefined ? null : (timesOf(row) ?? null)
+      return row === undefined ? null : timesOf(row)
     }
     return [
       measure(runs, `${what} p50${of}`, formatTime, (run) => times(run)?.p50 ?? null),
@@ -127,12 +127,27 @@ export function workloadLosses(runs: readonly RunResult[]): readonly Measure[] {
     )
 }
 
+/** Of request-response workloads: transactions, or connections where each transaction is one. */
+export function transactionRates(runs: readonly RunResult[]): readonly Measure[] {
+  const names = namesOf(runs, (row) => row.transactionsPerSecond !== undefined)
+  return names.slice(0, WORKLOADS_MAX).map((name) => {
+    const of = names.length === 1 ? '' : `, ${name}`
+    return measure(runs, `Transactions/s${of}`, formatRounded, (run) => {
+      return workloadOf(run, name)?.transactionsPerSecond ?? null
+    })
+  })
+}
+
+function formatRounded(value: number): string {
+  return formatCount(Math.round(value))
+}
+
 export function lostFrames(runs: readonly RunResult[]): Measure {
   return measure(runs, 'Frames lost', formatCount, (run) => lossesOf(run, null))
 }
 
 /** The reasons that took most frames, over all runs. */
-function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
+export function lossReasons(runs: readonly RunResult[]): readonly Measure[] {
   const totals = new Map<string, number>()
   for (const { drops } of runs) {
     for (const { kind, reason, count } of drops) {
@@ -191,52 +206,4 @@ function workloadOf(run: RunResult, name: string): WorkloadRow | undefined {
 export function classOf({ encapsulation, forwarding }: NetworkResult): string {
   if (encapsulation === null) return 'nothing left a host'
   return forwarding === null ? encapsulation : `${encapsulation} ${forwarding}`
-}
-
-/** The lines of the table that stands first in a report. */
-export function metricsOf(
-  runs: readonly RunResult[],
-  subjects: readonly string[],
-): readonly Metric[] {
-  const texts = (name: string, pick: (run: RunResult) => string): Metric => ({
-    name,
-    values: runs.map(pick),
-  })
-  const each = (run: RunResult, pick: (network: NetworkResult) => string) =>
-    [...new Set(run.networks.map(pick))].join(', ')
-  const schemes = texts('Scheme', (run) => each(run, ({ variant }) => variant))
-  const mtu = ({ innerMtu }: NetworkResult) => (innerMtu === null ? '-' : formatCount(innerMtu))
-  const isNamed = schemes.values.every((value, i) => value === subjects[i])
-  const numbers = [
-    bytesAdded(runs),
-    ...packetRates(runs),
-    goodput(runs),
-    wireEfficiency(runs),
-    ...latencies(runs),
-    ...workloadLosses(runs),
-    lostFrames(runs),
-    ...lossReasons(runs),
-    macEntries(runs),
-    ...[macRefusals(runs), unknownFloods(runs)].filter(({ values }) => values.some(Number)),
-  ]
-  return [
-    ...(isNamed ? [] : [schemes]),
-    texts('Class', (run) => each(run, classOf)),
-    texts('Inner MTU', (run) => each(run, mtu)),
-    ...numbers.filter(isKnown).map(toMetric),
-    ...expectationMetric(runs),
-  ].filter(({ values }) => values.some((value) => value !== ''))
-}
-
-function toMetric({ name, values, format }: Measure): Metric {
-  return { name, values: values.map((value) => (value === null ? '-' : format(value))) }
-}
-
-function expectationMetric(runs: readonly RunResult[]): readonly Metric[] {
-  if (runs.every(({ expectations }) => expectations.length === 0)) return []
-  const values = runs.map(({ expectations }) => {
-    const passed = expectations.filter((each) => each.passed).length
-    return expectations.length === 0 ? '-' : `${passed} of ${expectations.length}`
-  })
-  return [{ name: 'Expectations met', values }]
 }

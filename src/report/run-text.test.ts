@@ -1,160 +1,20 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { DROP_REASONS, type DropReason } from '../measure/drop-reason.ts'
 import {
-  type DropResult,
-  type NetworkResult,
-  type RunResult,
-  runResultSchema,
-  type SwitchResult,
-  type WorkloadRow,
-} from '../study/result.ts'
+  drop,
+  MICROSECOND,
+  network,
+  ping,
+  run,
+  SECOND,
+  stream,
+  TUNNEL,
+  tor,
+} from '../../test/run-results.ts'
+import { DROP_REASONS, type DropReason } from '../measure/drop-reason.ts'
+import type { RunResult } from '../study/result.ts'
 import { widthOf } from './lines.ts'
 import { reportRuns } from './run-text.ts'
-
-const MICROSECOND = 1e6
-const SECOND = 1e12
-
-function times(p50: number, p99 = p50 * 1.2): NonNullable<WorkloadRow['rtt']> {
-  return { count: 100, min: p50, mean: p50, p50, p90: p99, p99, p999: p99, max: p99 * 2 }
-}
-
-function ping(p50: number, overrides: Partial<WorkloadRow> = {}): WorkloadRow {
-  return {
-    name: 'idle',
-    kind: 'ping',
-    partial: false,
-    window: { start: SECOND, end: 2 * SECOND },
-    sent: 20,
-    refused: 0,
-    delivered: 20,
-    lost: 0,
-    duplicates: 0,
-    reordered: 0,
-    rtt: times(p50),
-    errors: [],
-    ...overrides,
-  }
-}
-
-function stream(goodput: number, overrides: Partial<WorkloadRow> = {}): WorkloadRow {
-  return {
-    name: 'load',
-    kind: 'udp',
-    partial: false,
-    window: { start: 2 * SECOND, end: 3 * SECOND },
-    sent: 900_000,
-    refused: 0,
-    delivered: 850_000,
-    lost: 50_000,
-    duplicates: 0,
-    reordered: 0,
-    goodput,
-    offered: 10.08e9,
-    packetsPerSecond: goodput / 11_200,
-    offeredPacketsPerSecond: 900_000,
-    latency: times(427 * MICROSECOND),
-    jitter: 115_000,
-    errors: [],
-    ...overrides,
-  }
-}
-
-function network(overrides: Partial<NetworkResult> = {}): NetworkResult {
-  return {
-    name: 'app',
-    scheme: 'child',
-    variant: 'child/bridge',
-    encapsulation: 'native',
-    forwarding: 'L2',
-    innerMtu: 1500,
-    bytesAdded: 0,
-    attached: 4,
-    failures: [],
-    log: [],
-    ...overrides,
-  }
-}
-
-const TUNNEL: Partial<NetworkResult> = {
-  scheme: 'tunnel',
-  variant: 'tunnel/vxlan',
-  encapsulation: 'encapsulated',
-  forwarding: 'L3',
-  innerMtu: 1450,
-  bytesAdded: 50,
-}
-
-function tor(peak: number, overrides: Partial<SwitchResult> = {}): SwitchResult {
-  return {
-    name: 'leaf1',
-    profile: 'trident3',
-    capacity: 32768,
-    entries: peak,
-    peak,
-    learned: peak,
-    refused: 0,
-    moved: 0,
-    aged: 0,
-    floods: { broadcast: 2, multicast: 0, unknownUnicast: 0 },
-    ...overrides,
-  }
-}
-
-function drop(place: string, reason: DropReason, count: number): DropResult {
-  const info: { kind: 'loss' | 'filter'; meaning: string; kernel?: string } = DROP_REASONS[reason]
-  const { kind, meaning, kernel = null } = info
-  return { place, reason, kernel, kind, meaning, count }
-}
-
-function run(overrides: Partial<RunResult> = {}): RunResult {
-  const port = { frames: 10, bytes: 1000, wireBytes: 1240, utilisation: 0.25, queuePeakBytes: 9000 }
-  return runResultSchema.parse({
-    format: 1,
-    version: '0.1.0',
-    scenario: 'side-by-side',
-    variant: null,
-    why: 'Which of two ways costs less?',
-    source: null,
-    seed: '1',
-    costs: 'none',
-    partial: false,
-    duration: 4 * SECOND,
-    simulated: 4 * SECOND,
-    events: 1000,
-    networks: [network()],
-    workloads: [],
-    hostLayers: {
-      payload: 955,
-      headers: 19,
-      encapsulation: 0,
-      ethernet: 10,
-      framing: 16,
-      other: 0,
-    },
-    wireEfficiency: 0.955,
-    links: [{ name: 'h1-leaf1', rate: 10e9, forward: port, backward: { ...port, utilisation: 0 } }],
-    switches: [tor(2)],
-    drops: [],
-    ledger: {
-      originated: 12_000,
-      copied: 345,
-      fragments: 0,
-      segments: 0,
-      delivered: 12_000,
-      consumed: 300,
-      merged: 0,
-      split: 0,
-      dropped: 45,
-      held: 0,
-      hops: 40_000,
-      balanced: true,
-    },
-    notes: [],
-    expectations: [],
-    ...overrides,
-  })
-}
 
 const CHILD = run({
   variant: 'child',
@@ -215,12 +75,8 @@ describe('reportRuns', () => {
       MACs learned, at most            10                2
       Expectations met                  -           0 of 1
 
-      Goodput: vxlan delivered 3.35 % less than child at the same offered rate
-      (9.23 Gb/s against 9.55 Gb/s).
-      Bytes that encapsulation adds to a packet: 0 with child, 50 with vxlan.
-      Packets of load that did not arrive: 5.56 % with child, 8.33 % with vxlan.
-      RTT, median: vxlan took 4.61 % longer than child (3.86 us against 3.69 us).
-      MAC addresses in the fullest switch: 2 with vxlan, 10 with child.
+      UDP, 1400 B: child 9.55 Gb/s; vxlan 9.23 Gb/s (3.35 % less).
+      Not delivered, load: child 5.56 %; vxlan 8.33 %.
       CPU costs: none - only the network limits; what a host would spend on a packet
       takes no time here.
       Note (vxlan): subnets were handed to every host at its start; no store is
@@ -328,8 +184,7 @@ describe('reportRuns', () => {
           round trip: p50 3.86 us, p99 4.63 us, most 9.26 us
           system call failed: EMSGSIZE (the message is longer than the MTU that the
             sender knows, and DF is set) (2)
-          ICMP destination unreachable: fragmentation needed, mtu 1450, from
-            10.244.0.1 (3)
+          ICMP error: Frag needed and DF set (mtu = 1450), from 10.244.0.1 (3)
           c2 to 10.244.1.3: sent 15 and lost 5
         Bytes received on the hosts' cables: 1 kB
           payload                        95.5 %  █████████████████████████████
@@ -456,11 +311,11 @@ describe('what follows from the numbers', () => {
     expect(conclusion(runs)).toContain('In nothing that the table shows do the variants differ')
   })
 
-  it('groups those that are alike', () => {
+  it('groups those that are alike, beside the first', () => {
     const runs = ['a', 'b', 'c'].map((name, i) =>
       variant(name, { workloads: [stream(i === 2 ? 9e9 : 10e9)] }),
     )
-    expect(conclusion(runs)).toContain('Goodput: c delivered 10 % less than a and b')
+    expect(conclusion(runs)).toContain('UDP, 1400 B: a and b 10 Gb/s; c 9 Gb/s (10 % less).')
   })
 
   it('quotes names of several words, and tells a long time by its ratio', () => {
@@ -468,22 +323,14 @@ describe('what follows from the numbers', () => {
       variant('a', { workloads: [ping(MICROSECOND)] }),
       variant('a, one flow', { workloads: [ping(180.9 * MICROSECOND)] }),
     ]
-    expect(conclusion(runs).replace('\n', ' ')).toContain(
-      'RTT, median: "a, one flow" took 181 times as long as a (181 us against 1 us).',
-    )
+    expect(conclusion(runs)).toContain('RTT p50: a 1 us; "a, one flow" 181 us (181 times as much).')
   })
 
   it('tells only the ends of many groups', () => {
-    const runs = ['a', 'b', 'c', 'd'].map((name, i) => variant(name, { switches: [tor(i + 1)] }))
-    expect(conclusion(runs)).toContain('fullest switch: from 1 with a to 4 with d.')
-  })
-
-  it('speaks of the same offered rate only where it was the same', () => {
-    const runs = [
-      variant('a', { workloads: [stream(9e9)] }),
-      variant('b', { workloads: [stream(5e9, { offered: 5e9 })] }),
-    ]
-    expect(conclusion(runs)).toContain('Goodput: b delivered 44.4 % less than a (5 Gb/s')
+    const runs = ['a', 'b', 'c', 'd', 'e'].map((name, i) =>
+      variant(name, { switches: [tor(i + 1)] }),
+    )
+    expect(conclusion(runs)).toContain('MACs learned, at most: a 1; b 2; e 5.')
   })
 
   it('says what did not arrive, also of a workload that one run does not have', () => {
@@ -493,17 +340,37 @@ describe('what follows from the numbers', () => {
       variant('b', { workloads: [ping(MICROSECOND), stream(9e9)] }),
       variant('c', {}),
     ]
-    expect(conclusion(runs)).toContain('Goodput: 0 b/s with a, 9 Gb/s with b.')
-    expect(conclusion(runs)).toContain(
-      'Packets of idle that did not arrive: none with b, all with a.',
-    )
+    expect(conclusion(runs)).toContain('UDP, 1400 B: a 0 b/s; b 9 Gb/s.')
+    expect(conclusion(runs)).toContain('Not delivered, idle: a 100 %; b 0 %.')
+  })
+
+  it('is at most two sentences: the speed, and what differs most besides', () => {
+    const runs = [
+      variant('a', {
+        workloads: [ping(2 * MICROSECOND), stream(9e9)],
+        switches: [tor(9, { refused: 5 })],
+      }),
+      variant('b', {
+        workloads: [ping(5 * MICROSECOND), stream(6e9)],
+        switches: [tor(2, { floods: { broadcast: 0, multicast: 0, unknownUnicast: 7 } })],
+      }),
+    ]
+    const sentences = conclusion(runs).split('\n')
+    expect(sentences.slice(0, 2)).toEqual([
+      'UDP, 1400 B: a 9 Gb/s; b 6 Gb/s (33.3 % less).',
+      'RTT p50: a 2 us; b 5 us (150 % more).',
+    ])
+    expect(sentences[2]).toMatch(/^CPU costs/)
   })
 
   it('names the costs, and notes that hold for some only', () => {
     const note = 'subnets were handed out at the start'
-    const runs = [variant('a', { notes: [note] }), variant('b', { costs: 'server-2020s' })]
+    const runs = [
+      variant('a', { notes: [note] }),
+      variant('b', { costs: 'server-2020s', costsAbout: 'A server; within 20 %.' }),
+    ]
     expect(conclusion(runs)).toContain('CPU costs: none - only the network limits')
-    expect(conclusion(runs)).toContain('CPU costs: profile server-2020s.')
+    expect(conclusion(runs)).toContain('CPU costs: profile server-2020s. A server; within 20 %.')
     expect(conclusion(runs)).toContain(`Note (a): ${note}.`)
   })
 })

@@ -1,8 +1,9 @@
 import type { RunResult } from '../study/result.ts'
 import { conclusions } from './conclusions.ts'
+import { cpuBars, machineLines } from './cpu-text.ts'
 import { enumerate, formatTime, plural } from './format.ts'
 import { type Layout, paint, wrap } from './lines.ts'
-import { metricsOf } from './measures.ts'
+import { metricsOf } from './metrics.ts'
 import {
   dropLines,
   expectationLines,
@@ -22,22 +23,23 @@ export interface ReportOptions extends Layout {
 
 /**
  * What runs measured, for a reader at a terminal: the variants of a file side by side, what follows
- * from them, then each run by itself. Runs of several files stand one file below the other.
+ * from them, then each run by itself. Panels and files stand one below the other.
  */
 export function reportRuns(runs: readonly RunResult[], options: ReportOptions): string {
-  return byScenario(runs)
+  return byPanel(runs)
     .map((group) => scenarioLines(group, options).join('\n'))
     .join('\n\n\n')
 }
 
-function byScenario(runs: readonly RunResult[]): RunResult[][] {
-  const groups = new Map<string, RunResult[]>()
+function byPanel(runs: readonly RunResult[]): RunResult[][] {
+  const groups: RunResult[][] = []
   for (const run of runs) {
-    const group = groups.get(run.scenario)
-    if (group === undefined) groups.set(run.scenario, [run])
+    const { scenario, panel } = run
+    const group = groups.find(([first]) => first?.scenario === scenario && first.panel === panel)
+    if (group === undefined) groups.push([run])
     else group.push(run)
   }
-  return [...groups.values()]
+  return groups
 }
 
 function scenarioLines(runs: readonly RunResult[], options: ReportOptions): string[] {
@@ -51,6 +53,7 @@ function scenarioLines(runs: readonly RunResult[], options: ReportOptions): stri
     '',
     ...sentences.flatMap((sentence) => wrap(sentence, options.columns)),
     ...failureLines(runs, names, options),
+    ...cpuBars(runs, names, options),
   ]
   for (const [i, run] of runs.entries()) lines.push('', ...runLines(run, names[i]!, options))
   return lines
@@ -68,10 +71,11 @@ function namesOf(runs: readonly RunResult[]): readonly string[] {
 function headingLines(runs: readonly RunResult[], options: ReportOptions): string[] {
   const [first] = runs
   if (first === undefined) return []
-  const { scenario, why, source, seed, version } = first
+  const { scenario, panel, why, source, seed, version } = first
   const length = formatTime(runs.reduce((most, run) => Math.max(most, run.duration), 0))
   const many = runs.length > 1 ? `${plural(runs.length, 'variant')}, up to ` : ''
-  const lines = [paint(options, 'bold', scenario)]
+  const title = panel === null ? scenario : `${scenario}: ${panel}`
+  const lines = wrap(title, options.columns).map((line) => paint(options, 'bold', line))
   if (why.trim() !== '') lines.push(...wrap(why, options.columns))
   if (source !== null) lines.push(...wrap(`Source: ${source}`, options.columns))
   const facts = `${many}${length} simulated, seed ${seed}, encap ${version}`
@@ -80,8 +84,10 @@ function headingLines(runs: readonly RunResult[], options: ReportOptions): strin
 
 /** Under which circumstances the numbers hold. */
 function circumstances(runs: readonly RunResult[], names: readonly string[]): readonly string[] {
-  const sentences = [...new Set(runs.map(({ costs }) => costs))].map((costs) => {
-    if (costs !== 'none') return `CPU costs: profile ${costs}.`
+  const profiles = new Map(runs.map(({ costs, costsAbout }) => [costs, costsAbout]))
+  const sentences = [...profiles].map(([costs, about]) => {
+    if (costs === 'mixed') return 'CPU costs: not the same on all hosts.'
+    if (costs !== 'none') return `CPU costs: profile ${costs}. ${about ?? ''}`
     return (
       'CPU costs: none - only the network limits; ' +
       'what a host would spend on a packet takes no time here.'
@@ -133,6 +139,7 @@ function runLines(run: RunResult, name: string, options: ReportOptions): string[
     dropLines(run.drops, options, verbose),
     switchLines(run.switches, options, verbose),
     linkLines(run.links, options, verbose),
+    machineLines(run.machines, run.simulated, options, verbose),
     expectationLines(run.expectations, options),
     ledgerLines(run.ledger, options),
   ]

@@ -89,7 +89,7 @@ function narrowed(rows: readonly (readonly string[])[], names: number, columns: 
 }
 
 /** Lines of at most `width`, broken at blanks and after signs. */
-function fold(cell: string, width: number): string {
+export function fold(cell: string, width: number): string {
   if (widthOf(cell) <= width) return cell
   const lines: string[] = []
   for (const word of cell.split(' ').flatMap((word) => cut(word, width))) {

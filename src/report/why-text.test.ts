@@ -99,6 +99,7 @@ function outcome(trace: Trace, overrides: Partial<ProbeOutcome> = {}): ProbeOutc
     events: trace.events,
     cables: CABLES,
     missed: 0,
+    cpu: [],
     ...overrides,
   }
 }
@@ -375,6 +376,19 @@ describe('whyReport', () => {
     expect(report(waiting)).toContain(
       'UDP datagram: still waiting at h1/eth0 (10.0.0.2 dev eth0 INCOMPLETE) when the',
     )
+  })
+
+  it('has what it cost the machines, the most first', () => {
+    const stages = new Map([
+      ['arp', 800_000],
+      ['icmp', 1_500_000],
+    ] as const)
+    const text = report(sent(new Trace(), 0, 'echo-request'), {
+      ...DELIVERED,
+      cpu: [{ machine: 'h1', stages }],
+    })
+    expect(text).toContain('CPU time, with answer and ARP\n  h1: 2.3 us: icmp 1.5 us, arp 800 ns')
+    expect(report(sent(new Trace(), 0, 'echo-request'), DELIVERED)).not.toContain('CPU time')
   })
 
   it('admits that events are missing', () => {

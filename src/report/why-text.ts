@@ -24,6 +24,7 @@ export function whyReport(outcome: ProbeOutcome, layout: Layout): string {
   return [
     ...verdictLines(outcome, journeys, layout),
     ...sections.lines(),
+    ...cpuLines(outcome, layout),
     ...missedLines(outcome, layout),
   ].join('\n')
 }
@@ -70,6 +71,20 @@ function verdictText(outcome: ProbeOutcome, journeys: readonly Journey[]): strin
     return `NOT DELIVERED: ${KINDS[kind]} ${where}: ${reasonText(fate.reason)}.`
   }
   return 'NOT DELIVERED.'
+}
+
+/** What the packet, its answer and their ARP cost the machines on the way. */
+function cpuLines({ cpu }: ProbeOutcome, layout: Layout): string[] {
+  if (cpu.length === 0) return []
+  const sum = (times: Iterable<number>) => [...times].reduce((total, time) => total + time, 0)
+  const lines = cpu.flatMap(({ machine, stages }) => {
+    const told = [...stages]
+      .sort((a, b) => b[1] - a[1])
+      .map(([stage, time]) => `${stage} ${formatTime(time)}`)
+    const text = `${machine}: ${formatTime(sum(stages.values()))}: ${told.join(', ')}`
+    return wrap(text, layout.columns, '  ', 4)
+  })
+  return ['', paint(layout, 'bold', 'CPU time, with answer and ARP'), ...lines]
 }
 
 function missedLines({ missed }: ProbeOutcome, layout: Layout): string[] {

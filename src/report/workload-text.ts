@@ -1,4 +1,5 @@
 import type { WorkloadRow } from '../study/result.ts'
+import { cpuText } from './cpu-text.ts'
 import { errorWords } from './error-words.ts'
 import {
   enumerate,
@@ -10,11 +11,16 @@ import {
   plural,
 } from './format.ts'
 import { type Layout, wrap } from './lines.ts'
+import { LIMIT_WORDS } from './loads.ts'
+import { tcpTexts } from './tcp-text.ts'
 
 const KINDS: Readonly<Record<WorkloadRow['kind'], string>> = {
   ping: 'ping',
   udp: 'UDP stream',
   'udp-rr': 'UDP request and response',
+  tcp: 'TCP',
+  'tcp-rr': 'TCP request and response',
+  'tcp-crr': 'TCP connect, request and response',
   macof: 'frames from ever new MAC addresses',
   frames: 'Ethernet frames',
 }
@@ -31,14 +37,22 @@ export function workloadLines(row: WorkloadRow, layout: Layout, verbose: boolean
     '  ',
     4,
   )
+  const isTcp = row.kind === 'tcp'
   const facts = [
-    countsText(row),
-    ratesText(row),
-    timesText('round trip', row.rtt, null),
-    timesText('one-way latency', row.latency, row.jitter),
-    firstPacketText(row),
+    ...(isTcp
+      ? tcpTexts(row, verbose)
+      : [
+          countsText(row),
+          ratesText(row),
+          timesText('round trip', percentilesOf(row.rtt), null),
+          timesText('one-way latency', row.latency, row.jitter),
+          firstPacketText(row),
+        ]),
     ...row.errors.map(errorWords),
-    ...pairTexts(row, verbose),
+    ...(isTcp ? [] : pairTexts(row, verbose)),
+    limitText(row),
+    linkText(row),
+    cpuText(row),
   ]
   for (const fact of facts) if (fact !== '') lines.push(...wrap(fact, layout.columns, '    ', 6))
   if (verbose) lines.push(...toolOutput(row, layout))
@@ -74,17 +88,39 @@ function ratesText(row: WorkloadRow): string {
   const { goodput, offered, packetsPerSecond } = row
   if (goodput === undefined || packetsPerSecond === undefined) return ''
   const of = offered === undefined ? '' : ` of ${formatRate(offered)} offered`
-  const transactions = numberOf(row, 'transactionsPerSecond')
   const packets =
-    row.kind === 'udp-rr'
-      ? `${formatCount(Math.round(transactions))} transactions a second`
+    row.transactionsPerSecond !== undefined
+      ? `${formatCount(Math.round(row.transactionsPerSecond))} transactions a second`
       : formatPacketRate(packetsPerSecond)
   return `goodput ${formatRate(goodput)}${of}, ${packets}`
 }
 
+/** What kept it from going faster, and which one it was. */
+function limitText({ limitedBy }: WorkloadRow): string {
+  if (!limitedBy) return ''
+  const { kind, what, share } = limitedBy
+  if (kind === 'unknown') return 'limited by nothing that was measured'
+  const percent = `${Number((share * 100).toFixed(1))} %`
+  const of = kind === 'loss' ? 'of what was sent' : 'of the window'
+  const told = kind === 'application' || kind === 'round-trip' ? '' : `, ${percent} ${of}`
+  return `limited by: ${LIMIT_WORDS[kind]} (${what}${told})`
+}
+
+/** The busiest cable, where it is not the one that limits. */
+function linkText({ links, limitedBy }: WorkloadRow): string {
+  const [busiest] = links ?? []
+  if (!limitedBy || limitedBy.kind === 'link' || busiest === undefined) return ''
+  const { name, direction, utilisation } = busiest
+  return `busiest cable: ${name} ${direction}, ${formatShare(utilisation)} of the window`
+}
+
+function percentilesOf(times: WorkloadRow['rtt']): WorkloadRow['latency'] {
+  return times && !('p50' in times) ? undefined : times
+}
+
 function timesText(
   name: string,
-  times: WorkloadRow['rtt'],
+  times: WorkloadRow['latency'],
   jitter: number | null | undefined,
 ): string {
   if (times === undefined) return ''

@@ -1,14 +1,13 @@
 import { CloudSwitch } from '../fabric/cloud-switch.ts'
 import { L2Switch } from '../fabric/l2-switch.ts'
 import { Router } from '../fabric/router.ts'
-import { Host } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import { blockProtocol, blockUdpPort } from '../link/fault-rules.ts'
 import { Port } from '../link/port.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Simulator } from '../sim/simulator.ts'
-import { KERNEL_PROFILES } from '../stack/kernel-profile.ts'
-import { withSysctls } from '../stack/sysctl.ts'
 import { registerStations } from './build-cloud.ts'
+import { buildBench, makeHost } from './build-hosts.ts'
 import { connectRouters, RouterPorts } from './build-routing.ts'
 import { MacPlan } from './mac-plan.ts'
 import type { HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
@@ -23,7 +22,12 @@ export function buildFabric(scenario: Scenario, simulator: Simulator, ledger: Le
     clouds: new Map(),
     routers: new Map(),
     links: new Map(),
+    bridges: new Map(),
     log: [],
+  }
+  if (scenario.fabric.mode === 'bench') {
+    buildBench(scenario, simulator, ledger, fabric)
+    return fabric
   }
   const builder = new FabricBuilder(scenario, simulator, ledger, fabric)
   for (const node of scenario.fabric.nodes) builder.addNode(node)
@@ -56,6 +60,8 @@ class FabricBuilder {
       case 'host':
         fabric.hosts.set(node.name, this.makeHost(this.hostModels.get(node.name)!))
         return
+      case 'bridge':
+        throw new Error(`${node.name}: a bridge of namespaces is no device of a cabled fabric`)
       case 'router':
         fabric.routers.set(node.name, new Router(simulator, ledger, node.name, node.router))
         return
@@ -72,17 +78,7 @@ class FabricBuilder {
   }
 
   private makeHost(model: HostModel): Host {
-    const profile = withSysctls(KERNEL_PROFILES[model.kernel]!, model.sysctls)
-    return new Host(this.simulator, this.ledger, model.name, {
-      kernel: profile,
-      mtu: model.nic.mtu,
-      filterEntries: model.nic.filterEntries,
-      txQueue: model.nic.txQueue,
-      mac: this.macs.host(),
-      address: model.address,
-      prefixLength: model.prefixLength,
-      gateway: model.gateway,
-    })
+    return makeHost(this.simulator, this.ledger, model, this.macs.host())
   }
 
   addLink(link: LinkModel): void {
@@ -93,13 +89,15 @@ class FabricBuilder {
       delay: link.delay,
       queueBytes: link.queue,
     })
+    // Bytes bound the queues of switches and routers; a host's is txqueuelen long, whatever it holds.
+    for (const name of [link.from, link.to]) this.fabric.hosts.get(name)?.port?.limitQueue(Infinity)
     this.fabric.links.set(link.name, { model: link, a, b })
   }
 
   private portOf(name: string, link: LinkModel): Port {
     const { fabric } = this
     const host = fabric.hosts.get(name)
-    if (host) return host.port
+    if (host?.port) return host.port
     const other = link.from === name ? link.to : link.from
     const cloud = fabric.clouds.get(name)
     if (cloud) return withMtu(cloud.addPort(), link.mtu)
@@ -131,8 +129,8 @@ class FabricBuilder {
   private blockTraffic(): void {
     const { blockProtocols, blockUdpPorts } = this.scenario.fabric
     for (const host of this.fabric.hosts.values()) {
-      for (const protocol of blockProtocols) host.port.channel.add(blockProtocol(protocol))
-      for (const port of blockUdpPorts) host.port.channel.add(blockUdpPort(port))
+      for (const protocol of blockProtocols) host.port?.channel.add(blockProtocol(protocol))
+      for (const port of blockUdpPorts) host.port?.channel.add(blockUdpPort(port))
     }
   }
 }

@@ -5,20 +5,20 @@ import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { Macof } from '../workload/macof.ts'
 import type { Pair } from '../workload/pairs.ts'
 import { Ping } from '../workload/ping.ts'
+import { TcpBulk } from '../workload/tcp.ts'
+import { TcpConnectRequestResponse } from '../workload/tcp-crr.ts'
+import { TcpRequestResponse } from '../workload/tcp-rr.ts'
 import { UdpStream } from '../workload/udp.ts'
 import { UdpRequestResponse } from '../workload/udp-rr.ts'
+import type { Window } from '../workload/window.ts'
 import type { Workload, WorkloadResult } from '../workload/workload.ts'
 import type { EndpointRef, Flow, MacofModel, WorkloadModel } from './model.ts'
 import type { World } from './world.ts'
 
-/** Most that is cut off the beginning of a measuring window, and its share of the whole. */
-const WARMUP_MAX = 10e9
-const WARMUP_SHARE = 0.1
-
 /** A workload of the scenario, made when it starts: only then its containers have addresses. */
 export class ScheduledWorkload {
   private readonly world: World
-  private readonly model: WorkloadModel
+  readonly model: WorkloadModel
   private made: Workload | null = null
 
   constructor(world: World, model: WorkloadModel) {
@@ -39,6 +39,16 @@ export class ScheduledWorkload {
     return this.model.name
   }
 
+  /** Over which rates are taken; known once it has begun. */
+  get window(): Window {
+    return this.workload.window
+  }
+
+  /** Has it told when it is through before the end of its window. */
+  whenComplete(listener: () => void): void {
+    this.workload.onComplete = listener
+  }
+
   /** Latencies or round-trip times up to now; null where none are taken. */
   get times(): Histogram | null {
     return this.workload.times
@@ -51,63 +61,44 @@ export class ScheduledWorkload {
 }
 
 function makeWorkload(world: World, model: WorkloadModel): Workload {
+  if (model.kind === 'macof') return buildMacof(world, model)
   const { simulator } = world
-  const { name, at } = model
-  switch (model.kind) {
-    case 'ping': {
-      const { count, interval, size, ttl, tos } = model
+  const { flows, ...chosen } = model
+  const shared = { simulator, pairs: pairsOf(world, flows) }
+  switch (chosen.kind) {
+    case 'ping':
       return new Ping({
-        simulator,
-        name,
-        at,
-        count,
-        interval,
-        size,
-        ttl,
-        tos,
-        dontFragment: model.dontFragment ? 'do' : 'want',
+        ...shared,
+        ...given(chosen),
+        dontFragment: chosen.dontFragment ? 'do' : 'want',
         timeout: PING_TIMEOUT,
-        pairs: pairsOf(world, model.flows),
       })
-    }
-    case 'udp': {
-      const { duration, packetRate, size, parallel, port, ttl, tos } = model
+    case 'udp':
       return new UdpStream({
-        simulator,
-        name,
-        at,
-        duration,
-        packetRate,
-        size,
-        parallel,
-        port,
-        ttl,
-        tos,
-        dontFragment: model.dontFragment ? 'do' : 'want',
-        warmup: warmupOf(duration),
+        ...shared,
+        ...given(chosen),
+        dontFragment: chosen.dontFragment ? 'do' : 'want',
         linger: LINGER,
-        pairs: pairsOf(world, model.flows),
       })
-    }
-    case 'udp-rr': {
-      const { duration, size, replySize, outstanding, timeout, port } = model
-      return new UdpRequestResponse({
-        simulator,
-        name,
-        at,
-        duration,
-        size,
-        replySize,
-        outstanding,
-        timeout,
-        port,
-        warmup: warmupOf(duration),
-        pairs: pairsOf(world, model.flows),
-      })
-    }
-    case 'macof':
-      return buildMacof(world, model)
+    case 'udp-rr':
+      return new UdpRequestResponse({ ...shared, ...given(chosen) })
+    case 'tcp':
+      return new TcpBulk({ ...shared, ...given(chosen), linger: LINGER })
+    case 'tcp-rr':
+      return new TcpRequestResponse({ ...shared, ...given(chosen), linger: LINGER })
+    case 'tcp-crr':
+      return new TcpConnectRequestResponse({ ...shared, ...given(chosen), linger: LINGER })
   }
+}
+
+type Given<T> = {
+  [K in keyof T as null extends T[K] ? never : K]: T[K]
+} & { [K in keyof T as null extends T[K] ? K : never]?: NonNullable<T[K]> }
+
+/** Options without those that the file leaves to the workload. */
+function given<T extends object>(options: T): Given<T> {
+  const entries = Object.entries(options).filter(([, value]) => value !== null)
+  return Object.fromEntries(entries) as Given<T>
 }
 
 /** What is left of a run after its last workload: see `DURATION_TAIL` of the loader. */
@@ -119,15 +110,11 @@ export function measuringWindow(models: readonly WorkloadModel[]): { start: numb
   let start = Infinity
   let end = 0
   for (const model of models) {
-    if (model.kind !== 'udp') continue
-    start = Math.min(start, model.at + warmupOf(model.duration))
+    if (model.kind !== 'udp' && model.kind !== 'tcp') continue
+    start = Math.min(start, model.at + model.warmup)
     end = Math.max(end, model.at + model.duration)
   }
   return start === Infinity ? { start: 0, end: Infinity } : { start, end }
-}
-
-function warmupOf(duration: number): number {
-  return Math.min(WARMUP_MAX, duration * WARMUP_SHARE)
 }
 
 function buildMacof(world: World, model: MacofModel): Workload {

@@ -11,6 +11,7 @@ import { spawn } from '../sim/process.ts'
 import { Simulator } from '../sim/simulator.ts'
 import { buildFabric } from './build-fabric.ts'
 import { ScheduledWorkload } from './build-workload.ts'
+import { DeviceOffloads } from './device-offloads.ts'
 import { FaultSchedule } from './fault-schedule.ts'
 import type { ContainerModel, NetworkModel, Scenario } from './model.ts'
 import type { World, WorldNetwork } from './world.ts'
@@ -20,6 +21,7 @@ export function buildWorld(scenario: Scenario, schemes: Schemes): World {
   const simulator = new Simulator(scenario.seed)
   const ledger = new Ledger()
   const fabric = buildFabric(scenario, simulator, ledger)
+  const offloads = new DeviceOffloads(scenario, fabric)
   const world: World = {
     ...fabric,
     scenario,
@@ -32,9 +34,10 @@ export function buildWorld(scenario: Scenario, schemes: Schemes): World {
     workloads: [],
   }
   for (const network of scenario.networks) startNetwork(world, network, schemes)
-  attachContainers(world)
+  attachContainers(world, offloads)
   // What takes no time is in place at time 0.
   simulator.run(0)
+  for (const { name } of scenario.hosts) offloads.apply(name)
   for (const model of scenario.workloads) {
     const workload = new ScheduledWorkload(world, model)
     world.workloads.push(workload)
@@ -70,24 +73,24 @@ function membersOf(scenario: Scenario, network: string): string[] {
   return scenario.hosts.map((host) => host.name).filter((host) => used.has(host))
 }
 
-function attachContainers(world: World): void {
+function attachContainers(world: World, offloads: DeviceOffloads): void {
   const { scenario } = world
-  for (const container of scenario.containers) attachContainer(world, container)
+  for (const container of scenario.containers) attachContainer(world, container, offloads)
   for (const { host, count, networks } of scenario.idle) {
     for (let i = 1; i <= count; i++) {
       const name = `${host}.idle${i}`
-      attachContainer(world, { name, host, networks, address: null, mac: null })
+      attachContainer(world, { name, host, networks, address: null, mac: null }, offloads)
     }
   }
 }
 
-function attachContainer(world: World, model: ContainerModel): void {
+function attachContainer(world: World, model: ContainerModel, offloads: DeviceOffloads): void {
   const namespace = world.hosts.get(model.host)!.addContainer(model.name)
   world.endpoints.set(model.name, NO_ENDPOINTS)
   model.networks.forEach((name, i) => {
     const network = world.networks.get(name)!
     const isFirst = i === 0
-    attachTo(world, network, model.host, {
+    const spec: ContainerSpec = {
       name: model.name,
       network: name,
       namespace,
@@ -95,11 +98,18 @@ function attachContainer(world: World, model: ContainerModel): void {
       defaultRoute: isFirst,
       address: isFirst ? model.address : null,
       mac: isFirst ? model.mac : null,
-    })
+    }
+    attachTo(world, network, model.host, spec, offloads)
   })
 }
 
-function attachTo(world: World, network: WorldNetwork, host: string, spec: ContainerSpec): void {
+function attachTo(
+  world: World,
+  network: WorldNetwork,
+  host: string,
+  spec: ContainerSpec,
+  offloads: DeviceOffloads,
+): void {
   const { done } = spawn(world.simulator, network.daemons.get(host)!.attach(spec))
   done.wait(world.simulator, (result) => {
     if (result instanceof AttachError) {
@@ -108,6 +118,7 @@ function attachTo(world: World, network: WorldNetwork, host: string, spec: Conta
       return
     }
     const endpoint = result as Endpoint
+    offloads.apply(host, spec.namespace)
     world.endpoints.set(spec.name, world.endpoints.get(spec.name)!.concat(endpoint))
     network.addresses.add(endpoint.address)
     for (const listener of world.onAttach) listener(endpoint)

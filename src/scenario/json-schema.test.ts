@@ -37,7 +37,7 @@ describe('the JSON Schema', () => {
     expect(SCHEMA).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' })
     expect(Object.keys(SCHEMA.properties!)).toEqual([
       ...['name', 'why', 'source', 'seed', 'duration', 'fabric', 'hosts', 'networks'],
-      ...['containers', 'workload', 'faults', 'captures', 'expect', 'variants'],
+      ...['containers', 'workload', 'faults', 'captures', 'expect', 'variants', 'panels'],
     ])
     expect(SCHEMA.required).toBeUndefined()
   })
@@ -68,6 +68,8 @@ describe('the JSON Schema', () => {
       },
     ],
     [true, { workload: [{ kind: 'ping', from: 'c1', to: ['c2', 'c3'] }] }],
+    [true, { panels: { x: { seed: 2, variants: { y: { seed: 3 } } } } }],
+    [false, { panels: { x: { panels: {} } } }],
     [true, { variants: { x: { faults: [{ loss: '1%' }] } } }],
     [false, { fabric: { links: '10' } }],
     [false, { fabric: { rakcs: 2 } }],

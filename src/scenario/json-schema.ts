@@ -27,26 +27,40 @@ const VARIANTS_DESCRIPTION =
   'Runs the file once for each variant, with parts replaced: mappings are merged, anything else is ' +
   'replaced, null removes a key. The rest of the file need not be complete by itself.'
 
+const PANELS_DESCRIPTION =
+  'The same question under other conditions: each panel replaces parts of the whole file, as a variant ' +
+  'does, and then runs all variants. `encap run FILE` runs the first, `--panel NAME` another, ' +
+  '`--panel all` each.'
+
 /** What `encap schema` prints. */
 export function scenarioJsonSchema(registry: SchemeRegistry): JsonSchema {
   const run = runJsonSchema(registry)
+  const parts = { ...withoutRequired(run), description: 'Parts of this file.' }
   const variants: JsonSchema = {
     type: 'object',
     description: VARIANTS_DESCRIPTION,
-    additionalProperties: { ...withoutRequired(run), description: 'Parts of this file.' },
+    additionalProperties: parts,
+  }
+  const panels: JsonSchema = {
+    type: 'object',
+    description: PANELS_DESCRIPTION,
+    additionalProperties: {
+      ...parts,
+      properties: { ...parts.properties, variants },
+    },
   }
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'encap scenario',
     ...run,
-    properties: { ...run.properties, variants },
+    properties: { ...run.properties, variants, panels },
   } as JsonSchema
 }
 
 /** A registry does not change, and to make its schema takes longer than to load a file. */
 const runs = new WeakMap<SchemeRegistry, JsonSchema>()
 
-/** The schema of one run, without `variants`. */
+/** The schema of one run, without `variants` and `panels`. */
 export function runJsonSchema(registry: SchemeRegistry): JsonSchema {
   const known = runs.get(registry)
   if (known !== undefined) return known

@@ -28,6 +28,7 @@ describe('a file that says only the question', () => {
   it('has every default', () => {
     expect(scenario).toMatchObject({
       name: 'some-case',
+      panel: null,
       variant: null,
       seed: '1',
       source: null,
@@ -65,6 +66,7 @@ describe('a file that says only the question', () => {
         name: 'ping-1',
         at: SECOND,
         flows: [{ from: { kind: 'host', name: 'h1' }, to: { kind: 'host', name: 'h2' } }],
+        senderCore: null,
         count: 5,
         interval: SECOND,
         size: 56,

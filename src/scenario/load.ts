@@ -1,28 +1,46 @@
 /** From the text of a scenario file to scenarios, or to everything that is wrong with it. */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import type { z } from 'zod'
+import { suggest } from './did-you-mean.ts'
 import type { Fault } from './faults.ts'
 import type { Issue } from './issues.ts'
 import { type JsonSchema, runJsonSchema, schemasAt } from './json-schema.ts'
 import type { Scenario } from './model.ts'
-import { formatPath, isMapping, type Path, type Place, type Target, valueAt } from './place.ts'
+import {
+  formatPath,
+  isMapping,
+  type Path,
+  type Place,
+  SourceText,
+  type Target,
+  valueAt,
+} from './place.ts'
 import type { SchemeRegistry } from './registry.ts'
 import { Context } from './resolve/context.ts'
 import { type Expectation, resolveScenario } from './resolve/scenario.ts'
-import { type ScenarioInput, scenarioSchema, VARIANTS_MAX } from './schema.ts'
+import { ALL_PANELS, type RawRun, type RunName, RunPlan, waysTo } from './runs.ts'
+import { type ScenarioInput, scenarioSchema } from './schema.ts'
 import { applySetting, parseSetting, Setting } from './settings.ts'
 import { checkShape } from './shape.ts'
-import { mergeVariant } from './variants.ts'
 import { BYTES_MAX, readYaml, tooLarge, type YamlTree } from './yaml-tree.ts'
 
 export type LoadResult =
-  /** One scenario, or one for each variant in the order of the file. */
-  | { readonly ok: true; readonly scenarios: readonly Scenario[] }
+  /**
+   * One scenario for each variant of the panels that were asked for, panel by panel, in the order of
+   * the file; and the names of all its panels.
+   */
+  | {
+      readonly ok: true
+      readonly scenarios: readonly Scenario[]
+      readonly panels: readonly string[]
+    }
   | { readonly ok: false; readonly issues: readonly Issue[] }
 
 export interface LoadOptions {
   /** Arguments of `--set`, `path=value`. */
   readonly settings?: readonly string[]
+  /** A panel of the file, or `all`; default: the first. All are checked in any case. */
+  readonly panel?: string
 }
 
 /** Reads and loads a file; a file that is too large is not read. Throws what the file system throws. */
@@ -51,9 +69,10 @@ export function loadScenario(
   if (tree === null) return { ok: false, issues: sorted(issues) }
   const loader = new Loader(tree, fileName, registry, issues)
   const scenarios = loader.load(options.settings ?? [])
+  const chosen = loader.choose(scenarios, options.panel)
   return loader.issues.length > 0
     ? { ok: false, issues: sorted(loader.issues) }
-    : { ok: true, scenarios }
+    : { ok: true, scenarios: chosen, panels: loader.panels }
 }
 
 function sorted(issues: readonly Issue[]): Issue[] {
@@ -63,11 +82,7 @@ function sorted(issues: readonly Issue[]): Issue[] {
   })
 }
 
-/** One run of the file: the file itself, or a variant merged into it. */
-interface Run {
-  readonly variant: string | null
-  readonly raw: unknown
-}
+const WHOLE: RunName = { panel: null, variant: null }
 
 class Loader {
   readonly issues: Issue[]
@@ -76,9 +91,9 @@ class Loader {
   private readonly registry: SchemeRegistry
   private readonly schema: z.ZodType<ScenarioInput>
   private settings: readonly Setting[] = []
-  private variants: readonly string[] = []
-  /** Issues by place and message, with the variants in which they are. */
-  private readonly found = new Map<string, { issue: Issue; variants: (string | null)[] }>()
+  private plan: RunPlan | null = null
+  /** Issues by place and message, with the runs in which they are. */
+  private readonly found = new Map<string, { issue: Issue; runs: RunName[] }>()
 
   constructor(tree: YamlTree, file: string, registry: SchemeRegistry, issues: readonly Issue[]) {
     this.tree = tree
@@ -93,18 +108,38 @@ class Loader {
     return runJsonSchema(this.registry)
   }
 
+  get panels(): readonly string[] {
+    return this.plan?.panels ?? []
+  }
+
   load(settings: readonly string[]): Scenario[] {
     if (!isMapping(this.tree.value)) {
       const what = this.tree.value === null ? 'the file says nothing' : 'the file is no mapping'
-      this.add(null, fault('wrong_type', what, 'begin with "name: ..." and "workload:"'))
+      this.add(WHOLE, fault('wrong_type', what, 'begin with "name: ..." and "workload:"'))
       this.collect()
       return []
     }
     this.settings = this.parseSettings(settings)
-    const runs = this.runsOf(this.tree.value)
-    const scenarios = runs.flatMap((run) => this.loadRun(run))
+    const scenarios = this.runsOf(this.tree.value).flatMap((run) => this.loadRun(run))
     this.collect()
     return scenarios
+  }
+
+  /** Those of one panel, or of all; a panel that there is not is an issue. */
+  choose(scenarios: readonly Scenario[], panel: string | undefined): readonly Scenario[] {
+    if (panel === ALL_PANELS) return scenarios
+    const [first = null] = this.panels
+    const name = panel ?? first
+    if (panel !== undefined && !this.panels.includes(panel)) {
+      const remedy =
+        first === null
+          ? 'leave it out: the file has none'
+          : suggest(panel, [...this.panels, ALL_PANELS], 'panels')
+      const message = `there is no panel ${JSON.stringify(panel)}`
+      const text = new SourceText('--panel', panel)
+      this.issues.push(text.issueAt(0, panel.length, { code: 'unknown_name', message, remedy }))
+    }
+    return scenarios.filter((scenario) => scenario.panel === name)
   }
 
   private parseSettings(settings: readonly string[]): Setting[] {
@@ -116,60 +151,37 @@ class Loader {
     })
   }
 
-  private runsOf(file: Record<string, unknown>): Run[] {
-    const ofVariants = this.settings.filter((setting) => setting.path[0] === 'variants')
-    const ofRuns = this.settings.filter((setting) => setting.path[0] !== 'variants')
-    const whole = this.applied(file, ofVariants) as Record<string, unknown>
-    const { variants, ...base } = whole
-    const overs = this.variantsOf(variants)
-    this.variants = [...overs.keys()]
-    const runs: Run[] =
-      overs.size === 0
-        ? [{ variant: null, raw: base }]
-        : [...overs].map(([variant, over]) => ({ variant, raw: this.merged(base, over) }))
-    return runs.map((run) => ({ ...run, raw: this.applied(run.raw, ofRuns) }))
+  private runsOf(file: Record<string, unknown>): RawRun[] {
+    const isOfFile = ({ path }: Setting) => path[0] === 'variants' || path[0] === 'panels'
+    const whole = this.applied(file, this.settings.filter(isOfFile))
+    const plan = new RunPlan(
+      whole as Record<string, unknown>,
+      (options, newScheme) => this.keptOptions(options, newScheme),
+      (found) => this.add(WHOLE, found),
+    )
+    this.plan = plan
+    const ofRuns = this.settings.filter((setting) => !isOfFile(setting))
+    return plan.runs.map((run) => ({ ...run, raw: this.applied(run.raw, ofRuns) }))
   }
 
   private applied(value: unknown, settings: readonly Setting[]): unknown {
     for (const setting of settings) {
       const result = applySetting(value, setting)
       if (result.ok) value = result.value
-      else this.note(null, result.issue)
+      else this.note(WHOLE, result.issue)
     }
     return value
   }
 
-  private variantsOf(section: unknown): Map<string, unknown> {
-    if (section === undefined) return new Map()
-    if (!isMapping(section)) {
-      const remedy = 'variants: { name: { parts that differ } }'
-      this.add(null, fault('wrong_type', '"variants" is no mapping', remedy, ['variants']))
-      return new Map()
-    }
-    const entries = Object.entries(section)
-    if (entries.length > VARIANTS_MAX) {
-      const message = `${entries.length} variants`
-      this.add(null, fault('out_of_range', message, `at most ${VARIANTS_MAX}`, ['variants']))
-    }
-    for (const [name, over] of entries) {
-      if (isMapping(over) || over === null) continue
-      const message = `the variant ${name} is no mapping`
-      this.add(null, fault('wrong_type', message, 'a part of the file, or {}', ['variants', name]))
-    }
-    return new Map(
-      entries
-        .slice(0, VARIANTS_MAX)
-        .map(([name, over]) => [name, isMapping(over) ? over : {}] as const),
-    )
-  }
-
-  private merged(base: unknown, over: unknown): unknown {
-    return mergeVariant(base, over, (options, newScheme) => {
-      const oldKeys = this.optionKeys(options['scheme'] as string)
-      const newKeys = this.optionKeys(newScheme)
-      const entries = Object.entries(options)
-      return Object.fromEntries(entries.filter(([key]) => newKeys.has(key) || !oldKeys.has(key)))
-    })
+  /** What a network keeps when a variant gives it another scheme: options that both have. */
+  private keptOptions(
+    options: Readonly<Record<string, unknown>>,
+    newScheme: string,
+  ): Record<string, unknown> {
+    const oldKeys = this.optionKeys(options['scheme'] as string)
+    const newKeys = this.optionKeys(newScheme)
+    const entries = Object.entries(options)
+    return Object.fromEntries(entries.filter(([key]) => newKeys.has(key) || !oldKeys.has(key)))
   }
 
   private optionKeys(scheme: string): ReadonlySet<string> {
@@ -177,36 +189,41 @@ class Loader {
     return new Set(schemas.flatMap((schema) => Object.keys(schema.properties ?? {})))
   }
 
-  private loadRun(run: Run): Scenario[] {
+  private loadRun(run: RawRun): Scenario[] {
     const shape = checkShape(this.schema, () => this.json, run.raw)
-    for (const each of shape.faults) this.add(run.variant, each)
+    for (const each of shape.faults) this.add(run, each)
     if (shape.input === null) return []
     const raw = run.raw as Record<string, unknown>
     const context = new Context(shape, shape.input, raw, this.registry)
     const scenario = resolveScenario(context, {
       file: this.file,
+      panel: run.panel,
+      panels: this.panels,
       variant: run.variant,
-      variants: this.variants,
+      variants: this.plan!.variants,
       describe: (each) => this.describe(run, each),
     })
-    for (const each of context.faults) this.add(run.variant, each)
+    for (const each of context.faults) this.add(run, each)
     return [scenario]
   }
 
-  private describe(run: Run, { path }: Expectation): { text: string; line: number } {
-    const place = this.locate(run.variant, path, 'value')
-    const { variant: _, ...said } = (valueAt(run.raw, path) ?? {}) as Record<string, unknown>
+  private describe(run: RawRun, { path }: Expectation): { text: string; line: number } {
+    const place = this.locate(run, path, 'value')
+    const {
+      variant: _,
+      panel: __,
+      ...said
+    } = (valueAt(run.raw, path) ?? {}) as Record<string, unknown>
     return { text: inline(said), line: place.text.lineOf(place.start) }
   }
 
-  /** Later settings win over earlier ones, settings over the variant, the variant over the rest. */
-  private locate(variant: string | null, path: Path, target: Target): Place {
+  /** Later settings win over earlier ones, settings over variant and panel, these over the rest. */
+  private locate(run: RunName, path: Path, target: Target): Place {
     const places = this.settings.toReversed().map((setting) => setting.locate(path, target))
-    if (variant !== null) {
-      const place = this.tree.locate(['variants', variant, ...path], target)
-      places.push({ ...place, depth: place.depth - 2 })
+    for (const way of waysTo(run)) {
+      const place = this.tree.locate([...way, ...path], target)
+      places.push({ ...place, depth: place.depth - way.length })
     }
-    places.push(this.tree.locate(path, target))
     let best: Place | null = null
     for (const place of places) {
       if (place === null) continue
@@ -216,28 +233,34 @@ class Loader {
     return best!
   }
 
-  private add(variant: string | null, found: Fault): void {
-    const place = this.locate(variant, found.path, found.target)
+  private add(run: RunName, found: Fault): void {
+    const place = this.locate(run, found.path, found.target)
     this.note(
-      variant,
+      run,
       place.text.issueAt(place.start, place.end, { ...found, path: formatPath(found.path) }),
     )
   }
 
-  private note(variant: string | null, issue: Issue): void {
+  private note(run: RunName, issue: Issue): void {
     const key = [issue.file, issue.line, issue.column, issue.path, issue.message].join('\n')
     const known = this.found.get(key)
-    if (known === undefined) this.found.set(key, { issue, variants: [variant] })
-    else known.variants.push(variant)
+    if (known === undefined) this.found.set(key, { issue, runs: [run] })
+    else known.runs.push(run)
   }
 
   private collect(): void {
-    for (const { issue, variants } of this.found.values()) {
-      const named = variants.filter((variant) => variant !== null)
-      const isEverywhere = named.length === 0 || named.length === this.variants.length
-      this.issues.push({ ...issue, variants: isEverywhere ? [] : named })
+    const total = this.plan?.runs.length ?? 0
+    for (const { issue, runs } of this.found.values()) {
+      const named = runs.filter(({ panel, variant }) => panel !== null || variant !== null)
+      const isEverywhere = named.length === 0 || named.length === total
+      this.issues.push({ ...issue, variants: isEverywhere ? [] : named.map(labelOf) })
     }
   }
+}
+
+/** `panel: variant`, as far as the file has them. */
+function labelOf({ panel, variant }: RunName): string {
+  return [panel, variant].filter((part) => part !== null).join(': ')
 }
 
 function fault(code: Fault['code'], message: string, remedy: string, path: Path = []): Fault {

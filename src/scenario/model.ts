@@ -9,9 +9,12 @@ import type { SwitchProfile } from '../fabric/switch-profiles.ts'
 import type { DropReason } from '../measure/drop-reason.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
+import type { LimitKind } from './limit-kind.ts'
 
 export interface Scenario {
   readonly name: string
+  /** In which panel this run stands; null when the file has none. */
+  readonly panel: string | null
   /** Which variant this run is; null when the file has none. */
   readonly variant: string | null
   readonly why: string
@@ -32,7 +35,8 @@ export interface Scenario {
   readonly expectations: readonly ExpectationModel[]
 }
 
-export type FabricMode = 'l2' | 'l3' | 'cloud'
+/** `bench`: the hosts are namespaces of one kernel, joined by veth to the bridge of another. */
+export type FabricMode = 'l2' | 'l3' | 'cloud' | 'bench'
 
 export interface FabricModel {
   readonly mode: FabricMode
@@ -80,6 +84,13 @@ export type NodeModel =
       readonly rack: number | null
       readonly router: RouterModel
     }
+  | {
+      /** The namespace with the bridge of mode bench. */
+      readonly kind: 'bridge'
+      readonly name: string
+      readonly role: NodeRole
+      readonly rack: number | null
+    }
 
 export interface SwitchModel {
   /** The profile that the file names, with what the file says otherwise. */
@@ -112,7 +123,7 @@ export interface LinkModel {
   readonly delay: number
   /** Largest L3 packet of the ports at both ends, bytes. */
   readonly mtu: number
-  /** Bytes of each end's transmit queue. */
+  /** Bytes of the transmit queue of an end at a switch or router. */
   readonly queue: number
 }
 
@@ -129,7 +140,10 @@ export interface HostModel {
   readonly cpus: number
   readonly nic: NicModel
   readonly kernel: KernelVersion
-  readonly costs: 'none'
+  /** `none`, or the name of a cost profile. */
+  readonly costs: string
+  /** Whether all its software devices, those of its containers included, have TSO and GRO. */
+  readonly deviceOffloads: boolean
   /** `net.ipv4.neigh.default.gc_thresh3` and the like, as text. */
   readonly sysctls: ReadonlyMap<string, string>
 }
@@ -140,7 +154,27 @@ export interface NicModel {
   readonly filterEntries: number
   /** Packets of the transmit queue (`txqueuelen`). */
   readonly txQueue: number
+  /** Receive queues. */
+  readonly queues: number
+  /** Descriptors of a receive queue. */
+  readonly rxRing: number
+  readonly coalesce: CoalesceModel
+  /** What the receive queue of UDP is chosen by; TCP's always by ports. */
+  readonly rss: 'ports' | 'addresses'
+  /** Whether received packets are spread over all cores (receive packet steering). */
+  readonly rps: boolean
+  readonly tso: boolean
+  readonly gro: boolean
+  readonly txChecksum: boolean
+  readonly rxChecksum: boolean
+  /** Segmentation of what a UDP tunnel carries. */
+  readonly tunnelTso: boolean
+  readonly tunnelGro: boolean
+  readonly gsoMaxSegments: number
 }
+
+/** When a NIC interrupts: by itself, or after so many microseconds or frames. */
+export type CoalesceModel = 'adaptive' | { readonly usecs: number; readonly frames: number }
 
 export interface NetworkModel {
   readonly name: string
@@ -184,6 +218,17 @@ interface WorkloadBase {
 interface FlowsBase extends WorkloadBase {
   /** One per pair of ends. */
   readonly flows: readonly Flow[]
+  /** Core that the senders' threads are bound to; null = the scheduler chooses. */
+  readonly senderCore: number | null
+}
+
+interface MeasuredBase extends FlowsBase {
+  /** How long it sends, picoseconds. */
+  readonly duration: number
+  /** What is cut off the beginning of the measuring window, picoseconds. */
+  readonly warmup: number
+  readonly receiverCore: number | null
+  readonly port: number
 }
 
 export interface PingModel extends FlowsBase {
@@ -197,32 +242,57 @@ export interface PingModel extends FlowsBase {
   readonly tos: number
 }
 
-export interface UdpModel extends FlowsBase {
+export interface UdpModel extends MeasuredBase {
   readonly kind: 'udp'
-  /** Packets per second of each flow. */
+  /** Packets per second of each pair; Infinity = as fast as the cores can. */
   readonly packetRate: number
   /** UDP payload bytes. */
   readonly size: number
-  readonly duration: number
   /** Flows (source ports) of each pair. */
   readonly parallel: number
-  readonly port: number
   readonly dontFragment: boolean
   readonly ttl: number
   readonly tos: number
 }
 
-export interface UdpRequestResponseModel extends FlowsBase {
+export interface UdpRequestResponseModel extends MeasuredBase {
   readonly kind: 'udp-rr'
   /** UDP payload bytes of a request. */
   readonly size: number
   readonly replySize: number
-  readonly duration: number
   /** Requests in flight of each pair. */
   readonly outstanding: number
   /** A request without a reply is given up after this, picoseconds. */
   readonly timeout: number
-  readonly port: number
+}
+
+interface TcpBase extends MeasuredBase {
+  readonly congestion: 'cubic' | 'reno'
+  /** SO_SNDBUF and SO_RCVBUF, bytes; null = tuned by the kernel. */
+  readonly sendBuffer: number | null
+  readonly receiveBuffer: number | null
+  readonly noDelay: boolean
+}
+
+export interface TcpModel extends TcpBase {
+  readonly kind: 'tcp'
+  /** Of each flow; null = as many as go within `duration`. */
+  readonly bytes: number | null
+  /** Flows of each pair and direction. */
+  readonly parallel: number
+  /** Bytes of one system call. */
+  readonly writeSize: number
+  readonly direction: 'forward' | 'reverse' | 'bidirectional'
+}
+
+export interface TcpTransactionsModel extends TcpBase {
+  /** `tcp-crr`: a connection for each request. */
+  readonly kind: 'tcp-rr' | 'tcp-crr'
+  /** Bytes of a request. */
+  readonly size: number
+  readonly replySize: number
+  /** Connections of each pair, with one request under way on each. */
+  readonly outstanding: number
 }
 
 export interface MacofModel extends WorkloadBase {
@@ -240,7 +310,13 @@ export interface MacofModel extends WorkloadBase {
   readonly count: number
 }
 
-export type WorkloadModel = PingModel | UdpModel | UdpRequestResponseModel | MacofModel
+export type WorkloadModel =
+  | PingModel
+  | UdpModel
+  | UdpRequestResponseModel
+  | TcpModel
+  | TcpTransactionsModel
+  | MacofModel
 
 export interface FaultModel {
   /** `fault-1` and so on, unless the file names it. */
@@ -285,8 +361,12 @@ export type Comparison =
   | { readonly kind: 'atLeast'; readonly value: number }
   | { readonly kind: 'atMost'; readonly value: number }
   | { readonly kind: 'between'; readonly low: number; readonly high: number }
+  /** One of these words. */
+  | { readonly kind: 'is'; readonly values: readonly LimitKind[] }
 
 export type Percentile = 'min' | 'mean' | 'max' | number
+
+export type CoreSide = 'send' | 'receive' | 'both'
 
 export type Metric =
   /** Payload bits per second that arrived. */
@@ -298,6 +378,24 @@ export type Metric =
   /** Packets (requests, for udp-rr) of a workload. */
   | { readonly kind: 'sent'; readonly of: string }
   | { readonly kind: 'delivered'; readonly of: string }
+  /** TCP segments sent again. */
+  | { readonly kind: 'retransmits'; readonly of: string }
+  /** From the start until every flow had read all of its bytes, picoseconds. */
+  | { readonly kind: 'completion'; readonly of: string }
+  /** The longest time in which a flow got nothing through, picoseconds. */
+  | { readonly kind: 'stall'; readonly of: string }
+  /** Requests answered, a second. */
+  | { readonly kind: 'transactions'; readonly of: string }
+  /** Packets that arrived, a second. */
+  | { readonly kind: 'packetRate'; readonly of: string }
+  /** Jain's index over the flows, up to 1. */
+  | { readonly kind: 'fairness'; readonly of: string }
+  /** Cores busy on the machines of senders, of receivers, or of both. */
+  | { readonly kind: 'cores'; readonly of: string; readonly side: CoreSide }
+  /** Cores busy for 10 Gb/s of goodput. */
+  | { readonly kind: 'coresPerGoodput'; readonly of: string }
+  /** What kept it from going faster. */
+  | { readonly kind: 'limitedBy'; readonly of: string }
   /** Frames; null = any reason, any place. */
   | { readonly kind: 'drops'; readonly reason: DropReason | null; readonly at: string | null }
   /** Null = the sum over all switches. */

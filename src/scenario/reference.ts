@@ -17,12 +17,14 @@ export function scenarioReference(registry: SchemeRegistry): string {
   const run = runJsonSchema(registry)
   const simple = Object.entries(run.properties!).filter(([, schema]) => partsOf(schema) === null)
   const sections = Object.entries(run.properties!).filter(([, schema]) => partsOf(schema) !== null)
-  const variants = scenarioJsonSchema(registry).properties!['variants']!
-  const variantRow = `| \`variants\` | mapping | | ${cell(variants.description ?? '')} |`
+  const whole = scenarioJsonSchema(registry).properties!
+  const partRows = ['variants', 'panels'].map(
+    (key) => `| \`${key}\` | mapping | | ${cell(whole[key]!.description ?? '')} |`,
+  )
   return [
     HEAD,
     '## The whole file\n',
-    table([...simple.map(([key, schema]) => rowOf(key, schema)), variantRow]),
+    table([...simple.map(([key, schema]) => rowOf(key, schema)), ...partRows]),
     ...sections.map(([key, schema]) => sectionOf(key, schema)),
   ].join('\n')
 }

@@ -11,9 +11,7 @@ import { name, reference } from './schema/names.ts'
 import { networks } from './schema/networks.ts'
 import { workload } from './schema/workload.ts'
 
-export const VARIANTS_MAX = 100
-
-/** The schema of one run: the file without `variants`, which are merged into it before. */
+/** The schema of one run: the file without `variants` and `panels`, which are merged into it before. */
 export function scenarioSchema(registry: SchemeRegistry) {
   return z.strictObject({
     name: name().exactOptional().describe('Default: the name of the file.'),

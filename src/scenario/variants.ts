@@ -16,6 +16,8 @@ const SHORTHANDS: Readonly<Record<string, string>> = {
 
 /** The mapping that a scalar stands for at `path`, or the value as it is. */
 export function withShorthand(path: Path, value: unknown): unknown {
+  const isOfPart = path[0] === 'variants' || path[0] === 'panels'
+  if (isOfPart) return withShorthand(path.slice(2), value)
   const key = SHORTHANDS[path.join('.')]
   const isScalar = typeof value === 'string' || typeof value === 'number'
   return key !== undefined && isScalar ? { [key]: value } : value

@@ -6,6 +6,7 @@ import type { Port } from '../link/port.ts'
 import type { Ledger } from '../measure/ledger.ts'
 import type { Daemon, Endpoint, Scheme } from '../schemes/contract.ts'
 import type { Simulator } from '../sim/simulator.ts'
+import type { NetNamespace } from '../stack/namespace.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { ScheduledWorkload } from './build-workload.ts'
 import type { LinkModel, NetworkModel, Scenario } from './model.ts'
@@ -24,6 +25,8 @@ export interface WorldFabric {
   readonly clouds: Map<string, CloudSwitch>
   readonly routers: Map<string, Router>
   readonly links: Map<string, WorldLink>
+  /** Namespaces with the bridge of a bench, by node. */
+  readonly bridges: Map<string, NetNamespace>
   /** Refusals that the operator of a router would see, such as a full FIB. */
   readonly log: string[]
 }

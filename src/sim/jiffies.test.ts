@@ -64,4 +64,23 @@ describe('JiffyWheel', () => {
     expect(count).toBe(1000)
     expect(simulator.events).toBe(1)
   })
+
+  it('lets a timer that is due be cancelled or put off until the machine comes to it', () => {
+    const simulator = new Simulator('timers')
+    const due: (() => void)[] = []
+    const timers = new JiffyWheel(simulator, 250, 0, 0, (callback) => due.push(callback))
+    const fired: string[] = []
+    const [kept, cancelled, putOff] = ['kept', 'cancelled', 'put off'].map(
+      (name) => new KernelTimer(() => fired.push(name)),
+    ) as [KernelTimer, KernelTimer, KernelTimer]
+    for (const timer of [kept, cancelled, putOff]) timers.arm(timer, 4 * MILLISECOND)
+    simulator.run(10 * MILLISECOND)
+    timers.cancel(cancelled)
+    timers.arm(putOff, 20 * MILLISECOND)
+    for (const callback of due.splice(0)) callback()
+    expect(fired).toEqual(['kept'])
+    simulator.run(Infinity)
+    for (const callback of due) callback()
+    expect(fired).toEqual(['kept', 'put off'])
+  })
 })

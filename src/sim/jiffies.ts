@@ -13,9 +13,24 @@ export class KernelTimer {
   /** Jiffy of the wheel's slot that refers to this timer, NaN when none does. */
   slot = Number.NaN
   readonly fire: () => void
+  /** Expired, but its machine has not come to it yet: it may still be cancelled, or armed again. */
+  isDue = false
+  private dueCall: (() => void) | null = null
 
   constructor(fire: () => void) {
     this.fire = fire
+  }
+
+  /** What a machine runs when it comes to this timer. */
+  get whenDue(): () => void {
+    this.dueCall ??= () => this.fireIfDue()
+    return this.dueCall
+  }
+
+  private fireIfDue(): void {
+    if (!this.isDue) return
+    this.isDue = false
+    this.fire()
   }
 
   get isArmed(): boolean {
@@ -69,6 +84,7 @@ export class JiffyWheel implements EventTarget {
   /** Arms `timer` to fire `duration` picoseconds from now, or later by the wheel's rounding. */
   arm(timer: KernelTimer, duration: number): void {
     const now = this.jiffies
+    timer.isDue = false
     timer.expires = this.slotOf(now, now + this.toJiffies(duration))
     // A timer that was only put off keeps its old slot and is moved on when that comes up.
     if (timer.slot <= timer.expires) return
@@ -76,6 +92,7 @@ export class JiffyWheel implements EventTarget {
   }
 
   cancel(timer: KernelTimer): void {
+    timer.isDue = false
     timer.expires = Number.NaN
   }
 
@@ -133,7 +150,10 @@ export class JiffyWheel implements EventTarget {
       }
       timer.expires = Number.NaN
       if (this.dispatch === null) timer.fire()
-      else this.dispatch(timer.fire)
+      else {
+        timer.isDue = true
+        this.dispatch(timer.whenDue)
+      }
     }
     this.schedule()
   }

@@ -1,3 +1,4 @@
+import { STAGE_ARP } from '../cpu/stage.ts'
 import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, ArpPacket } from '../wire/arp.ts'
 import { ETHERTYPE_ARP, Frame } from '../wire/frame.ts'
 import { type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
@@ -61,11 +62,13 @@ export class Arp {
     frame.header = new ArpPacket(operation, device.mac, senderIp, targetMac, targetIp)
     frame.trace = trace
     this.namespace.kernel.ledger.originated++
+    this.namespace.spend(STAGE_ARP, frame)
     device.send(frame)
   }
 
   receive(frame: Frame, device: NetDevice): void {
     const packet = frame.header
+    this.namespace.spend(STAGE_ARP, frame)
     if (!(packet instanceof ArpPacket)) {
       this.namespace.drop(frame, 'unhandled_protocol', device)
       return

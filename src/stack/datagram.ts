@@ -18,7 +18,7 @@ export class DatagramSender {
   pmtuDiscovery: PmtuDiscovery = 'want'
   tos = 0
   ttl: number
-  private readonly namespace: NetNamespace
+  protected readonly namespace: NetNamespace
   private route: Route | null = null
   private routeDestination: Ipv4Address = 0
   private routeGeneration = -1

@@ -1,7 +1,10 @@
+import { STAGE_CHECKSUM, STAGE_GSO, STAGE_VLAN } from '../cpu/stage.ts'
 import type { Tap } from '../measure/tap.ts'
 import { type Frame, UNTAGGED } from '../wire/frame.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { type MacAddress, macHi, macLo, macOf } from '../wire/mac-address.ts'
+import { ALL_OFFLOADS, type DeviceFeatures, takesUnit } from './device-features.ts'
+import { isChecksumPending, markChecksummed, segment } from './gso.ts'
 import type { NetNamespace } from './namespace.ts'
 
 export interface InterfaceAddress {
@@ -40,6 +43,8 @@ export abstract class NetDevice {
   addresses: readonly InterfaceAddress[] = NO_ADDRESSES
   promiscuity = 0
   tap: Tap | null = null
+  /** Replaced as a whole when they change: most devices share one object. */
+  features: DeviceFeatures = ALL_OFFLOADS
   proxyArp = false
   /** rp_filter: 0 none, 1 strict, 2 loose. */
   rpFilter = 0
@@ -91,6 +96,30 @@ export abstract class NetDevice {
       this.namespace.kernel.ledger.drop(frame, 'device_down', this.label)
       return
     }
+    // With all offloads every unit and every checksum is left to the device.
+    if (this.features === ALL_OFFLOADS) this.emit(frame)
+    else this.validate(frame)
+  }
+
+  /** validate_xmit_skb: does in software what the device cannot. */
+  private validate(frame: Frame): void {
+    const { features } = this
+    const { kernel } = this.namespace
+    const isCut = frame.gsoSize !== 0 && !takesUnit(features, frame)
+    if (!features.txChecksum && isChecksumPending(frame)) {
+      kernel.spend(STAGE_CHECKSUM, frame.gsoSegments || 1, frame.length)
+      markChecksummed(frame)
+    }
+    if (!isCut) return this.emit(frame)
+    const segments = segment(frame)
+    kernel.spend(STAGE_GSO, segments.length, frame.length)
+    kernel.ledger.split++
+    kernel.ledger.segments += segments.length
+    for (const each of segments) this.emit(each)
+  }
+
+  /** Counts a frame, shows it to the tap and hands it to the driver. */
+  private emit(frame: Frame): void {
     this.txPackets++
     this.txBytes += frame.length
     const { kernel } = this.namespace
@@ -115,6 +144,7 @@ export abstract class NetDevice {
     if (frame.vlan !== UNTAGGED && this.vlans !== null) {
       const vlan = this.vlans.get(frame.vlan & 0xfff)
       if (vlan !== undefined) {
+        this.namespace.spend(STAGE_VLAN, frame)
         const inner = frame.writable()
         inner.vlan = UNTAGGED
         if (inner.trace !== 0) kernel.ledger.tracer?.stage(inner, 'vlan_pop', vlan.label)

@@ -1,50 +1,55 @@
+import { STAGE_COPY_IN, STAGE_ICMP, STAGE_SYSCALL_SEND } from '../cpu/stage.ts'
 import { Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP } from '../wire/frame.ts'
 import { ICMP_ECHO, ICMP_HEADER_BYTES, IcmpMessage } from '../wire/icmp.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
-import { DatagramSender } from './datagram.ts'
+import { DatagramSocket } from './datagram-socket.ts'
 import type { SendError } from './ipv4.ts'
 import type { NetNamespace } from './namespace.ts'
-import type { SocketError } from './sockets.ts'
 
-/** Sends echo requests and takes the replies and errors that belong to its identifier. */
-export class EchoSocket extends DatagramSender {
+const HEADER_BYTES = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES
+
+/**
+ * A raw socket as ping opens it: sends echo requests and takes the replies and errors that belong to its
+ * identifier. Of what `receive` gives, the header is the reply's IcmpMessage.
+ */
+export class EchoSocket extends DatagramSocket {
   readonly identifier: number
+  /** Where work takes no time: a reply, at once. */
   onReply: ((frame: Frame, sequence: number) => void) | null = null
-  onError: ((error: SocketError) => void) | null = null
-  trace = 0
+  protected readonly headerBytes = HEADER_BYTES
   private readonly simulator
-  private readonly release: () => void
 
   constructor(namespace: NetNamespace, identifier: number, release: () => void) {
-    super(namespace)
+    super(namespace, release)
     this.identifier = identifier
     this.simulator = namespace.kernel.simulator
-    this.release = release
+  }
+
+  protected get label(): string {
+    return `icmp echo id ${this.identifier}`
   }
 
   /** @param bytes payload, as `ping -s` counts it. */
   request(destination: Ipv4Address, sequence: number, bytes: number): SendError | null {
     const frame = new Frame()
     frame.protocol = PROTOCOL_ICMP
-    frame.l3Length = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + bytes
+    frame.l3Length = HEADER_BYTES + bytes
     frame.header = new IcmpMessage(ICMP_ECHO, 0, this.identifier, sequence & 0xffff)
     frame.payload = echoPattern(bytes)
     frame.sequence = sequence
     frame.sentAt = this.simulator.now
     frame.trace = this.trace
+    const { kernel } = this.namespace
+    if (kernel.machine !== null) {
+      kernel.spend(STAGE_SYSCALL_SEND)
+      kernel.spend(STAGE_COPY_IN, 1, bytes)
+      this.namespace.spend(STAGE_ICMP, frame)
+    }
     return this.send(frame, destination)
   }
 
   deliver(frame: Frame, message: IcmpMessage): void {
     this.onReply?.(frame, message.sequence)
-  }
-
-  fail(error: SocketError): void {
-    this.onError?.(error)
-  }
-
-  close(): void {
-    this.release()
   }
 }
 

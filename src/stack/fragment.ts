@@ -32,5 +32,19 @@ export function fragmentDatagram(frame: Frame, mtu: number): Frame[] {
     piece.mark = frame.mark
     fragments.push(piece)
   }
+  shareOwner(frame, fragments)
   return fragments
+}
+
+/** The pieces are charged to the whole's owner together what the whole was. */
+function shareOwner(whole: Frame, pieces: readonly Frame[]): void {
+  const { owner, truesize } = whole
+  if (owner === null) return
+  whole.owner = null
+  const share = Math.floor(truesize / pieces.length)
+  for (const piece of pieces) {
+    piece.owner = owner
+    piece.truesize = share
+  }
+  pieces[0]!.truesize += truesize - share * pieces.length
 }

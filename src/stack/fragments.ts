@@ -1,3 +1,4 @@
+import { STAGE_REASSEMBLE } from '../cpu/stage.ts'
 import type { Holder } from '../measure/ledger.ts'
 import { KernelTimer } from '../sim/jiffies.ts'
 import { type Frame, IPV4_HEADER_BYTES } from '../wire/frame.ts'
@@ -47,6 +48,9 @@ export class Fragments implements Holder {
   /** Adds a fragment. @returns the datagram once it is whole; null while this one waits or was dropped. */
   assemble(frame: Frame, device: NetDevice): Frame | null {
     const { namespace } = this
+    // On a bridge, where rules make it whole, it may still be its sender's.
+    frame.orphan()
+    namespace.spend(STAGE_REASSEMBLE, frame)
     if (this.memory > namespace.kernel.profile.fragmentMemory) {
       namespace.drop(frame, 'fragment_memory', device)
       return null

@@ -1,3 +1,4 @@
+import { STAGE_ICMP } from '../cpu/stage.ts'
 import { SECOND } from '../sim/units.ts'
 import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP } from '../wire/frame.ts'
 import {
@@ -30,6 +31,20 @@ interface Peer {
   last: number
 }
 
+/**
+ * What an error quotes: a copy, for that is the packet as it is now, whatever becomes of the object. Of a
+ * unit it is the first segment, which is what its sender knows.
+ */
+export function quoteOf(frame: Frame): Frame {
+  const first = frame.clone()
+  first.l3Length -= frame.gsoExcess
+  first.gsoSize = 0
+  first.gsoSegments = 0
+  first.gsoExcess = 0
+  first.shared = true
+  return first
+}
+
 /** ICMP of one namespace (net/ipv4/icmp.c). */
 export class Icmp {
   private readonly namespace: NetNamespace
@@ -48,6 +63,7 @@ export class Icmp {
   receive(frame: Frame, device: NetDevice): void {
     const { namespace } = this
     const message = frame.header
+    namespace.spend(STAGE_ICMP, frame)
     if (frame.badChecksum) return namespace.drop(frame, 'icmp_checksum', device)
     if (!(message instanceof IcmpMessage)) return namespace.drop(frame, 'ip_header', device)
     switch (message.type) {
@@ -78,6 +94,7 @@ export class Icmp {
     reply.sequence = frame.sequence
     reply.sentAt = frame.sentAt
     reply.trace = frame.trace
+    namespace.spend(STAGE_ICMP, reply)
     namespace.ipv4.sendLocal(reply)
   }
 
@@ -125,11 +142,11 @@ export class Icmp {
     error.tos = (frame.tos & 0x1e) | TOS_INTERNET_CONTROL
     const longest = Math.min(ERROR_BYTES, namespace.ipv4.routeMtu(route, target))
     const room = longest - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES
-    error.l3Length = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + Math.min(frame.l3Length, room)
-    // A copy: what is quoted is the packet as it is now, whatever becomes of the object.
-    error.inner = frame.clone()
-    error.inner.shared = true
+    const quoted = quoteOf(frame)
+    error.l3Length = IPV4_HEADER_BYTES + ICMP_HEADER_BYTES + Math.min(quoted.l3Length, room)
+    error.inner = quoted
     error.trace = frame.trace
+    namespace.spend(STAGE_ICMP, error)
     namespace.charge('icmp_error', frame, `type ${type} code ${code} to the sender`)
     namespace.ipv4.sendLocal(error)
   }

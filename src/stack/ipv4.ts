@@ -1,4 +1,11 @@
-import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
+import {
+  STAGE_FRAGMENT,
+  STAGE_GSO,
+  STAGE_IP_FORWARD,
+  STAGE_IP_RECEIVE,
+  STAGE_IP_SEND,
+} from '../cpu/stage.ts'
+import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_EXC_TTL,
@@ -13,6 +20,7 @@ import {
 import { IPV4_BROADCAST, type Ipv4Address, isMulticast } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import { fragmentDatagram } from './fragment.ts'
+import { segment } from './gso.ts'
 import {
   HOOK_FORWARD,
   HOOK_INPUT,
@@ -28,7 +36,7 @@ import type { Route } from './route-table.ts'
 export type ProtocolHandler = (frame: Frame, device: NetDevice) => void
 
 /** Why a local send failed, as the system call's errno. */
-export type SendError = 'EMSGSIZE' | 'ENETUNREACH' | 'EINVAL' | 'EACCES' | 'EHOSTUNREACH'
+export type SendError = 'EMSGSIZE' | 'ENETUNREACH' | 'EINVAL' | 'EACCES' | 'EHOSTUNREACH' | 'EAGAIN'
 
 /** IPv4 of one namespace: receive, forward, deliver, send (net/ipv4/ip_{input,forward,output}.c). */
 export class Ipv4 {
@@ -55,6 +63,9 @@ export class Ipv4 {
   receive(original: Frame, device: NetDevice): void {
     const { namespace } = this
     let frame = original
+    // skb_orphan: what the sender waits for has happened once its packet is in another stack.
+    frame.orphan()
+    namespace.spend(STAGE_IP_RECEIVE, frame)
     if (frame.l3Length < IPV4_HEADER_BYTES || (frame.ipSrc === 0 && frame.ipDst === 0)) {
       return namespace.drop(frame, 'ip_header', device)
     }
@@ -116,15 +127,15 @@ export class Ipv4 {
     if (frame.trace !== 0) namespace.charge('route', frame, route ?? 'no route')
     if (route === null || route.type !== 'unicast') return this.refuse(frame, device, route)
     if (!this.checkSource(frame, device)) return
+    namespace.spend(STAGE_IP_FORWARD, frame)
     if (frame.ttl <= 1) {
       namespace.icmp.sendError(frame, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0)
       return namespace.drop(frame, 'ttl_exceeded', device)
     }
     // What ICMP taught of a path counts for what is sent from here only (ip_forward_use_pmtu 0).
     const mtu = route.mtu ?? route.device!.mtu
-    if (frame.l3Length > mtu && frame.dontFragment) {
-      namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
-      return namespace.drop(frame, 'mtu_exceeded_df', route.device, `mtu ${mtu}`)
+    if (frame.l3Length - frame.gsoExcess > mtu && frame.dontFragment) {
+      return this.dropTooLong(frame, route.device!, mtu)
     }
     frame = frame.writable()
     frame.ttl--
@@ -134,6 +145,11 @@ export class Ipv4 {
       frame = passed
     }
     this.output(frame, route, mtu)
+  }
+
+  private dropTooLong(frame: Frame, device: NetDevice, mtu: number): void {
+    this.namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
+    this.namespace.drop(frame, 'mtu_exceeded_df', device, `mtu ${mtu}`)
   }
 
   private refuse(frame: Frame, device: NetDevice, route: Route | null): void {
@@ -168,6 +184,7 @@ export class Ipv4 {
       frame = passed
     }
     if (frame.trace !== 0) namespace.charge('local_deliver', frame, undefined, device)
+    if (frame.protocol === PROTOCOL_TCP) return namespace.sockets.tcp.receive(frame, device)
     if (frame.protocol === PROTOCOL_UDP) return namespace.sockets.receiveUdp(frame, device)
     if (frame.protocol === PROTOCOL_ICMP) return namespace.icmp.receive(frame, device)
     const handler = this.protocols?.get(frame.protocol)
@@ -176,10 +193,11 @@ export class Ipv4 {
     namespace.drop(frame, 'unhandled_l4', device)
   }
 
-  /** Next value of the identification field. */
-  nextId(): number {
-    this.identification = (this.identification + 1) & 0xffff
-    return this.identification
+  /** Next value of the identification field; a unit takes one for each of its segments, which count up. */
+  nextId(segments = 1): number {
+    const first = (this.identification + 1) & 0xffff
+    this.identification = (this.identification + segments) & 0xffff
+    return first
   }
 
   /**
@@ -225,6 +243,7 @@ export class Ipv4 {
     const { namespace } = this
     let frame = original
     let route = initial
+    namespace.spend(STAGE_IP_SEND, frame)
     if (frame.trace !== 0) namespace.charge('route', frame, route)
     if (namespace.filter !== null) {
       const { ipDst } = frame
@@ -251,12 +270,26 @@ export class Ipv4 {
       if (passed === null) return
       frame = passed
     }
-    if (frame.l3Length <= mtu && frame.fragmentMax === 0) return this.finish(frame, route)
-    if (frame.dontFragment) {
-      namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu)
-      return namespace.drop(frame, 'mtu_exceeded_df', device, `mtu ${mtu}`)
-    }
+    const isShort = frame.l3Length - frame.gsoExcess <= mtu
+    if (isShort && frame.fragmentMax === 0) return this.finish(frame, route)
+    if (frame.gsoSize !== 0) return this.outputCut(frame, route, mtu)
+    if (frame.dontFragment) return this.dropTooLong(frame, device, mtu)
     this.fragment(frame, mtu, (fragment) => this.finish(fragment, route))
+  }
+
+  /** ip_finish_output_gso: a unit whose segments do not fit is cut here, and each segment again. */
+  private outputCut(frame: Frame, route: Route, mtu: number): void {
+    const { kernel } = this.namespace
+    const device = route.device!
+    const segments = segment(frame)
+    kernel.spend(STAGE_GSO, segments.length, frame.length)
+    kernel.ledger.split++
+    kernel.ledger.segments += segments.length
+    for (const part of segments) {
+      if (part.l3Length <= mtu) this.finish(part, route)
+      else if (part.dontFragment) this.dropTooLong(part, device, mtu)
+      else this.fragment(part, mtu, (fragment) => this.finish(fragment, route))
+    }
   }
 
   /** Cuts a datagram to `mtu` (or to the size in which it came); each piece goes to `emit`. */
@@ -271,7 +304,10 @@ export class Ipv4 {
     namespace.kernel.ledger.split++
     namespace.kernel.ledger.fragments += fragments.length
     namespace.charge('fragment', frame, `${fragments.length} fragments for mtu ${size}`)
-    for (const fragment of fragments) emit(fragment)
+    for (const fragment of fragments) {
+      namespace.spend(STAGE_FRAGMENT, fragment)
+      emit(fragment)
+    }
   }
 
   /** ip_finish_output2: the next hop's neighbour. */

@@ -1,4 +1,10 @@
 import { MILLISECOND, SECOND } from '../sim/units.ts'
+import {
+  TCP_LINUX_4_15,
+  TCP_LINUX_5_15,
+  TCP_LINUX_6_18,
+  type TcpParameters,
+} from './tcp/parameters.ts'
 
 /**
  * Constants of a Linux release that differ between releases, or that users tune. Durations are
@@ -11,6 +17,7 @@ export interface KernelProfile {
   readonly hz: number
   readonly neighbour: NeighbourParameters
   readonly icmp: IcmpParameters
+  readonly tcp: TcpParameters
   /** How long a learned path MTU is kept (mtu_expires), and the least that is believed (min_pmtu). */
   readonly pmtuExpires: number
   readonly minPmtu: number
@@ -20,6 +27,9 @@ export interface KernelProfile {
   /** ip_local_port_range. */
   readonly localPorts: readonly [number, number]
   readonly defaultTtl: number
+  /** wmem_default and rmem_default: buffers of sockets other than TCP's, bytes of skb truesize. */
+  readonly wmemDefault: number
+  readonly rmemDefault: number
   /**
    * Whether PERMANENT neighbours count against gc_thresh. They do not since 5.0, whose forced collection
    * is also a gentler one.
@@ -74,22 +84,26 @@ const linux618: KernelProfile = {
   hz: 250,
   neighbour,
   icmp: { rateLimit: 1000 * MILLISECOND, messagesPerSecond: 1000, burst: 50 },
+  tcp: TCP_LINUX_6_18,
   pmtuExpires: 600 * SECOND,
   minPmtu: 552,
   fragmentTimeout: 30 * SECOND,
   fragmentMemory: 4 * 1024 * 1024,
   localPorts: [32768, 60999],
   defaultTtl: 64,
+  wmemDefault: 212992,
+  rmemDefault: 212992,
   permanentNeighboursCount: false,
   tunnelAnswersPmtu: true,
 }
 
 export const KERNEL_PROFILES: Readonly<Record<string, KernelProfile>> = {
   '6.18': linux618,
-  '5.15': { ...linux618, name: '5.15' },
+  '5.15': { ...linux618, name: '5.15', tcp: TCP_LINUX_5_15 },
   '4.15': {
     ...linux618,
     name: '4.15',
+    tcp: TCP_LINUX_4_15,
     permanentNeighboursCount: true,
     tunnelAnswersPmtu: false,
   },

@@ -235,6 +235,7 @@ export class NetNamespace {
     for (let i = 0; i < handlers.length; i++) {
       const { etherType, handle } = handlers[i]!
       if (etherType !== frame.etherType) continue
+      frame.orphan()
       this.kernel.ledger.delivered++
       handle(frame, device)
       return true
@@ -247,7 +248,13 @@ export class NetNamespace {
     this.kernel.ledger.drop(frame, reason, device === null ? this.name : device.label, row)
   }
 
-  /** The charge funnel: a stage that the frame passes here, with the row that decided. */
+  /** CPU time for one frame, a packet or a unit of several. @param stage one of STAGE_*. */
+  spend(stage: number, frame: Frame): void {
+    const { machine } = this.kernel
+    if (machine !== null) machine.spend(stage, frame.gsoSegments || 1, frame.length)
+  }
+
+  /** The trace funnel: a stage that the frame passes here, with the row that decided. */
   charge(stage: Stage, frame: Frame, row?: unknown, device: NetDevice | null = null): void {
     if (frame.trace === 0) return
     const place = device === null ? this.name : device.label

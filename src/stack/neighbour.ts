@@ -143,7 +143,10 @@ export class Neighbour {
     if (changed || this.state !== state) this.updated = now
     this.become(state)
     if (state === 'REACHABLE') this.arm(this.table.reachableTime(this.device))
-    this.release()
+    if (this.queue === null) return
+    // What an administrator does is at no core's work, but what it sets free is.
+    if (isAdmin) this.table.namespace.kernel.softirq(() => this.release())
+    else this.release()
   }
 
   private release(): void {

@@ -1,10 +1,17 @@
-import { type Frame, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/frame.ts'
+import { STAGE_UDP_RECEIVE } from '../cpu/stage.ts'
+import type { Holder } from '../measure/ledger.ts'
+import { type Frame, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/frame.ts'
 import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, IcmpMessage } from '../wire/icmp.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { NetDevice } from './device.ts'
 import { EchoSocket } from './echo-socket.ts'
 import type { NetNamespace } from './namespace.ts'
+import { Tcp } from './tcp/tcp.ts'
+import type { TcpListener } from './tcp/tcp-listener.ts'
+import type { TcpSocket, TcpSocketOptions } from './tcp/tcp-socket.ts'
 import { UdpSocket } from './udp-socket.ts'
+
+export type { TcpSocketOptions } from './tcp/tcp-socket.ts'
 
 /** What an ICMP error tells a socket. */
 export interface SocketError {
@@ -23,11 +30,12 @@ type KernelHandler = (frame: Frame, device: NetDevice) => void
 const NO_PORT = -1
 
 /** Sockets of one namespace by port and echo identifier. */
-export class Sockets {
+export class Sockets implements Holder {
   private readonly namespace: NetNamespace
   private readonly udp = new Map<number, UdpSocket>()
   private readonly kernelUdp = new Map<number, KernelHandler>()
   private readonly echo = new Map<number, EchoSocket>()
+  private tcpLayer: Tcp | null = null
   /** Whose the port of the last datagram is: many follow one another. Void when a port changes hands. */
   private latestPort = NO_PORT
   private latestHandler: KernelHandler | null = null
@@ -35,6 +43,9 @@ export class Sockets {
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
+    const { machine, ledger } = namespace.kernel
+    // Elsewhere nothing ever waits for a reader.
+    if (machine !== null) ledger.addHolder(this)
   }
 
   /** A UDP socket on `port`, or on a free ephemeral one. @returns null when the port is taken. */
@@ -84,8 +95,28 @@ export class Sockets {
     return socket
   }
 
+  /** TCP of the namespace, made at its first use. */
+  get tcp(): Tcp {
+    this.tcpLayer ??= new Tcp(this.namespace)
+    return this.tcpLayer
+  }
+
+  /** A TCP socket that is not connected yet. */
+  openTcp(options: TcpSocketOptions = {}): TcpSocket {
+    return this.tcp.open(options)
+  }
+
+  /** Takes connections on `port`, or on a free one. @returns null when the port is taken. */
+  listenTcp(
+    port?: number,
+    options: TcpSocketOptions & { readonly backlog?: number } = {},
+  ): TcpListener | null {
+    return this.tcp.listen(port, options)
+  }
+
   receiveUdp(frame: Frame, device: NetDevice): void {
     const { namespace } = this
+    namespace.spend(STAGE_UDP_RECEIVE, frame)
     if (frame.badChecksum && frame.udpChecksum) return namespace.drop(frame, 'udp_checksum', device)
     const port = frame.destinationPort
     if (port !== this.latestPort) this.find(port)
@@ -95,6 +126,7 @@ export class Sockets {
       namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0)
       return namespace.drop(frame, 'no_socket', device)
     }
+    if (namespace.kernel.machine !== null) return socket.enqueue(frame, device)
     namespace.kernel.ledger.delivered++
     if (frame.trace !== 0) namespace.charge('socket_receive', frame, `udp port ${port}`, device)
     socket.deliver(frame)
@@ -109,14 +141,23 @@ export class Sockets {
   receiveEcho(frame: Frame, message: IcmpMessage, device: NetDevice): void {
     const socket = this.echo.get(message.identifier)
     if (socket === undefined) return this.namespace.drop(frame, 'icmp_ignored', device)
+    if (this.namespace.kernel.machine !== null) return socket.enqueue(frame, device)
     this.namespace.kernel.ledger.delivered++
     this.namespace.charge('socket_receive', frame, `icmp echo id ${message.identifier}`, device)
     socket.deliver(frame, message)
   }
 
+  heldFrames(): number {
+    let held = 0
+    for (const socket of this.udp.values()) held += socket.queued
+    for (const socket of this.echo.values()) held += socket.queued
+    return held
+  }
+
   /** Hands an ICMP error to the socket whose packet it quotes. */
   receiveError(frame: Frame, quoted: Frame, message: IcmpMessage, device: NetDevice): void {
     const { namespace } = this
+    if (quoted.protocol === PROTOCOL_TCP) return this.receiveTcpError(frame, quoted, message, device)
     const { header, sequence } = quoted.fragmentOf ?? quoted
     const error: SocketError = {
       type: message.type,
@@ -130,6 +171,19 @@ export class Sockets {
     namespace.kernel.ledger.consumed++
     namespace.charge('socket_receive', frame, 'error to the socket', device)
     taken.fail(error)
+  }
+
+  private receiveTcpError(
+    frame: Frame,
+    quoted: Frame,
+    message: IcmpMessage,
+    device: NetDevice,
+  ): void {
+    if (this.tcpLayer === null || !this.tcpLayer.receiveError(quoted, message)) {
+      return this.namespace.drop(frame, 'icmp_ignored', device)
+    }
+    this.namespace.kernel.ledger.consumed++
+    this.namespace.charge('socket_receive', frame, 'error to the socket', device)
   }
 
   private ownerOf(quoted: Frame): UdpSocket | EchoSocket | undefined {

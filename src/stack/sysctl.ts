@@ -1,5 +1,6 @@
 import { MILLISECOND, SECOND } from '../sim/units.ts'
 import type { KernelProfile, NeighbourParameters } from './kernel-profile.ts'
+import { TCP_BUFFER_SYSCTLS, TCP_SYSCTLS, tcpCongestion } from './tcp/sysctls.ts'
 
 type Setter = (profile: KernelProfile, value: number) => KernelProfile
 
@@ -22,11 +23,14 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'net.ipv4.neigh.default.ucast_solicit': neighbour('ucastSolicit', 1),
   'net.ipv4.neigh.default.mcast_solicit': neighbour('mcastSolicit', 1),
   'net.ipv4.neigh.default.unres_qlen_bytes': neighbour('queueBytes', 1),
+  'net.core.wmem_default': (profile, value) => ({ ...profile, wmemDefault: value }),
+  'net.core.rmem_default': (profile, value) => ({ ...profile, rmemDefault: value }),
   'net.ipv4.ip_default_ttl': (profile, value) => ({ ...profile, defaultTtl: value }),
   'net.ipv4.route.mtu_expires': (profile, value) => ({ ...profile, pmtuExpires: value * SECOND }),
   'net.ipv4.route.min_pmtu': (profile, value) => ({ ...profile, minPmtu: value }),
   'net.ipv4.ipfrag_time': (profile, value) => ({ ...profile, fragmentTimeout: value * SECOND }),
   'net.ipv4.ipfrag_high_thresh': (profile, value) => ({ ...profile, fragmentMemory: value }),
+  ...TCP_SYSCTLS,
   'net.ipv4.icmp_ratelimit': (profile, value) => ({
     ...profile,
     icmp: { ...profile.icmp, rateLimit: value * MILLISECOND },
@@ -37,7 +41,16 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   }),
 }
 
-export const KNOWN_SYSCTLS: readonly string[] = Object.keys(SETTERS)
+/** Settings whose values are no numbers. */
+const TEXT_SETTERS: Readonly<Record<string, (profile: KernelProfile, text: string) => KernelProfile>> = {
+  ...TCP_BUFFER_SYSCTLS,
+  'net.ipv4.tcp_congestion_control': tcpCongestion,
+}
+
+export const KNOWN_SYSCTLS: readonly string[] = [
+  ...Object.keys(SETTERS),
+  ...Object.keys(TEXT_SETTERS),
+]
 
 /** A kernel with settings changed. Throws RangeError on a name that the model does not know. */
 export function withSysctls(
@@ -46,6 +59,11 @@ export function withSysctls(
 ): KernelProfile {
   let changed = profile
   for (const [name, text] of sysctls) {
+    const textSetter = TEXT_SETTERS[name]
+    if (textSetter !== undefined) {
+      changed = textSetter(changed, text)
+      continue
+    }
     const setter = SETTERS[name]
     const value = Number(text)
     if (setter === undefined || !Number.isFinite(value) || value < 0) {

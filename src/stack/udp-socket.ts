@@ -1,30 +1,54 @@
-import { Frame, IPV4_HEADER_BYTES, PROTOCOL_UDP, UDP_HEADER_BYTES } from '../wire/frame.ts'
+import { STAGE_COPY_IN, STAGE_SYSCALL_SEND, STAGE_UDP_SEND } from '../cpu/stage.ts'
+import {
+  ETHERNET_HEADER_BYTES,
+  Frame,
+  type FrameOwner,
+  IPV4_HEADER_BYTES,
+  PROTOCOL_UDP,
+  type Transmitter,
+  UDP_HEADER_BYTES,
+} from '../wire/frame.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
-import { DatagramSender } from './datagram.ts'
+import { DatagramSocket } from './datagram-socket.ts'
 import type { SendError } from './ipv4.ts'
 import type { NetNamespace } from './namespace.ts'
-import type { SocketError } from './sockets.ts'
+import { skbTruesize } from './skb.ts'
 
-/** A UDP socket. What arrives is handed to `onReceive` at once. */
-export class UdpSocket extends DatagramSender {
+const HEADER_BYTES = IPV4_HEADER_BYTES + UDP_HEADER_BYTES
+
+/** A UDP socket. Its datagrams are charged to it until they have left the host (SO_SNDBUF). */
+export class UdpSocket extends DatagramSocket implements FrameOwner {
   readonly port: number
+  /** Where work takes no time: what arrives, at once. */
   onReceive: ((frame: Frame) => void) | null = null
-  onError: ((error: SocketError) => void) | null = null
-  /** Trace id given to what is sent; 0 for none. */
-  trace = 0
+  /** After EAGAIN: half of the send buffer is free. Called in the kernel: to wake the sender's task. */
+  onWritable: (() => void) | null = null
+  /** Bytes of truesize that are charged now. */
+  sendBufferUsed = 0
+  /** Whether the sender was told EAGAIN and not yet that it may go on. */
+  isBlocked = false
+  transmitter: Transmitter | null = null
+  protected readonly headerBytes = HEADER_BYTES
+  private latestBytes = -1
+  private latestTruesize = 0
+  private readonly sendBuffer: number
   private readonly simulator
-  private readonly release: () => void
 
   constructor(namespace: NetNamespace, port: number, release: () => void) {
-    super(namespace)
+    super(namespace, release)
     this.port = port
     this.simulator = namespace.kernel.simulator
-    this.release = release
+    this.sendBuffer = namespace.kernel.profile.wmemDefault
+  }
+
+  protected get label(): string {
+    return `udp port ${this.port}`
   }
 
   /**
-   * Sends `bytes` of payload. @param sequence what the generator writes into the payload, beside the
-   * time. @returns the system call's error, or null.
+   * Sends `bytes` of payload. EAGAIN costs nothing: it stands for a call that blocks, and goes on when
+   * `onWritable` is called. @param sequence what the generator writes into the payload, beside the time.
+   * @returns the system call's error, or null.
    */
   sendTo(
     destination: Ipv4Address,
@@ -33,26 +57,56 @@ export class UdpSocket extends DatagramSender {
     sequence = 0,
     sentAt = this.simulator.now,
   ): SendError | null {
+    if (this.sendBufferUsed >= this.sendBuffer && !this.makeRoom()) return 'EAGAIN'
     const frame = new Frame()
     frame.protocol = PROTOCOL_UDP
-    frame.l3Length = IPV4_HEADER_BYTES + UDP_HEADER_BYTES + bytes
+    frame.l3Length = HEADER_BYTES + bytes
     frame.sourcePort = this.port
     frame.destinationPort = port
     frame.sequence = sequence
     frame.sentAt = sentAt
     frame.trace = this.trace
-    return this.send(frame, destination)
+    const { kernel } = this.namespace
+    if (kernel.machine !== null) {
+      kernel.spend(STAGE_SYSCALL_SEND)
+      kernel.spend(STAGE_COPY_IN, 1, bytes)
+      this.namespace.spend(STAGE_UDP_SEND, frame)
+    }
+    frame.owner = this
+    frame.truesize = this.truesizeOf(bytes)
+    this.sendBufferUsed += frame.truesize
+    const error = this.send(frame, destination)
+    if (error !== null) frame.orphan()
+    return error
+  }
+
+  /** Of a datagram. Most are as long as the one before. */
+  private truesizeOf(bytes: number): number {
+    if (bytes !== this.latestBytes) {
+      this.latestBytes = bytes
+      this.latestTruesize = skbTruesize(ETHERNET_HEADER_BYTES + HEADER_BYTES + bytes)
+    }
+    return this.latestTruesize
+  }
+
+  /** Whether what has left meanwhile gave the buffer room; if not, the socket waits for that. */
+  private makeRoom(): boolean {
+    this.transmitter?.reap()
+    if (this.sendBufferUsed < this.sendBuffer) return true
+    this.isBlocked = true
+    this.transmitter?.requestCompletion()
+    return false
+  }
+
+  /** sock_wfree and sock_def_write_space. */
+  frameFreed(truesize: number): void {
+    this.sendBufferUsed -= truesize
+    if (!this.isBlocked || this.sendBufferUsed * 2 > this.sendBuffer) return
+    this.isBlocked = false
+    this.onWritable?.()
   }
 
   deliver(frame: Frame): void {
     this.onReceive?.(frame)
-  }
-
-  fail(error: SocketError): void {
-    this.onError?.(error)
-  }
-
-  close(): void {
-    this.release()
   }
 }

@@ -1,42 +1,38 @@
 import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
-import type { LayerBytes, LayerCounter } from '../measure/layers.ts'
-import type { ScheduledWorkload } from '../scenario/build-workload.ts'
 import type { World, WorldNetwork } from '../scenario/world.ts'
 import { VERSION } from '../sim/version.ts'
-import type { HostCounters } from './instruments.ts'
-import type {
-  DropResult,
-  LayerResult,
-  NetworkResult,
-  RunResult,
-  SwitchResult,
-  WorkloadRow,
-} from './result.ts'
+import type { Instruments } from './instruments.ts'
+import { machineResults } from './machines.ts'
+import type { DropResult, NetworkResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
+import { efficiencyOf } from './snapshot.ts'
+import { surroundingsOf } from './surroundings.ts'
+import type { WindowMeter } from './window-meter.ts'
 
 /** Reads everything that a run measured, at the simulator's present time. */
-export function collect(world: World, counters: HostCounters, partial: boolean): RunResult {
+export function collect(world: World, instruments: Instruments, partial: boolean): RunResult {
   const { scenario, simulator, ledger } = world
   const { now } = simulator
-  const hostLayers = sumLayers(counters.received)
-  const total = Object.values(hostLayers).reduce((sum, bytes) => sum + bytes, 0)
+  const hostLayers = instruments.layersInWindow()
   return {
     format: 1,
     version: VERSION,
     scenario: scenario.name,
+    panel: scenario.panel,
     variant: scenario.variant,
     why: scenario.why,
     source: scenario.source,
     seed: scenario.seed,
-    costs: scenario.hosts[0]?.costs ?? 'none',
+    ...costsOf(world),
     partial,
     duration: scenario.duration,
     simulated: now,
     events: simulator.events,
-    networks: [...world.networks.values()].map((network) => networkOf(world, network, counters)),
-    workloads: world.workloads.map((workload) => rowOf(workload, now)),
+    networks: [...world.networks.values()].map((network) => networkOf(world, network, instruments)),
+    workloads: instruments.meters.map((meter) => rowOf(meter, now)),
     hostLayers,
-    wireEfficiency: total === 0 ? null : hostLayers.payload / total,
+    wireEfficiency: efficiencyOf(hostLayers),
+    machines: machineResults(world, instruments.setUp),
     links: [...world.links.values()].map(({ model, a, b }) => ({
       name: model.name,
       rate: model.rate,
@@ -92,9 +88,17 @@ function conflictsOf(world: World): string[] {
 }
 
 /** A result's own type is wider than the documented row: what is beyond it stands in the row as well. */
-function rowOf(workload: ScheduledWorkload, now: number): WorkloadRow {
-  const result: object = workload.result(now)
-  return result as WorkloadRow
+function rowOf(meter: WindowMeter, now: number): WorkloadRow {
+  const result = meter.workload.result(now)
+  const row: object = { ...result, ...surroundingsOf(result, meter.usage()) }
+  return row as WorkloadRow
+}
+
+function costsOf({ scenario, hosts }: World): Pick<RunResult, 'costs' | 'costsAbout'> {
+  const names = new Set(scenario.hosts.map(({ costs }) => costs))
+  if (names.size > 1) return { costs: 'mixed', costsAbout: null }
+  const [host] = hosts.values()
+  return { costs: [...names][0] ?? 'none', costsAbout: host?.kernel.machine?.costs.about ?? null }
 }
 
 function portOf(port: Port, now: number) {
@@ -107,23 +111,9 @@ function portOf(port: Port, now: number) {
   }
 }
 
-function sumLayers(counters: readonly LayerCounter[]): LayerResult {
-  const sum: LayerBytes = {
-    payload: 0,
-    headers: 0,
-    encapsulation: 0,
-    ethernet: 0,
-    framing: 0,
-    other: 0,
-  }
-  const keys = Object.keys(sum) as (keyof LayerBytes)[]
-  for (const { bytes } of counters) for (const key of keys) sum[key] += bytes[key]
-  return sum
-}
-
-function networkOf(world: World, network: WorldNetwork, counters: HostCounters): NetworkResult {
+function networkOf(world: World, network: WorldNetwork, { egress }: Instruments): NetworkResult {
   const { model, scheme, daemons } = network
-  const { packets, encapsulated, encapsulationBytes, routed } = counters.egress.get(model.name)!
+  const { packets, encapsulated, encapsulationBytes, routed } = egress.get(model.name)!
   const endpoints = [...world.endpoints.values()]
     .flat()
     .filter((endpoint) => endpoint.network === model.name)

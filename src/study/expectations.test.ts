@@ -8,13 +8,20 @@ const WORKLOADS = `
 workload:
   - { kind: udp, name: stream, from: c1, to: c2, size: 1000, packetRate: 10kpps, for: 100ms }
   - { kind: ping, name: asks, from: c1, to: c2, count: 20, interval: 10ms, at: 1s }
+  - { kind: udp-rr, name: rr, from: c2, to: c1, for: 10ms, at: 1.5s }
   - { kind: udp, name: refused, from: c1, to: 8.8.8.8, size: 10, packetRate: 1kpps, for: 10ms }
 `
 const LOSSY = 'faults: [{ node: h2, at: 1.05s, loss: 30% }]\n'
 
-function judge(expectations: readonly string[], faults = ''): ExpectationResult[] {
+function judge(
+  expectations: readonly string[],
+  faults = '',
+  settings: readonly string[] = [],
+): ExpectationResult[] {
   const section = `expect:\n${expectations.map((each) => `  - { ${each} }\n`).join('')}`
-  const run = new Run(scenario(WORKLOADS + faults + section), builtinSchemes, { capture: false })
+  const run = new Run(scenario(WORKLOADS + faults + section, ...settings), builtinSchemes, {
+    capture: false,
+  })
   while (!run.advance(Infinity));
   expect(run.world.ledger.imbalance()).toBe(0)
   return run.result().expectations
@@ -137,6 +144,34 @@ describe('metrics', () => {
       ],
       ...['1000', 'reachable'],
     ])
-    expect(results.map(({ line }) => line)).toEqual([11, 12, 13, 14, 15])
+    expect(results.map(({ line }) => line)).toEqual([13, 14, 15, 16, 17])
+  })
+  it('of cores and of what limits, on machines that have some', () => {
+    const settings = ['hosts={ costs: server-2020s, cpus: 4 }']
+    const cases: readonly (readonly [string, boolean])[] = [
+      ['cores: { of: stream, side: send, between: [0.001, 0.2] }', true],
+      ['cores: { of: stream, side: receive, between: [0.001, 0.2] }', true],
+      ['cores: { of: stream, atMost: 0.001 }', false],
+      ['coresPerGoodput: { of: stream, atLeast: 0.5 }', true],
+      ['packetRate: { of: stream, equals: 10kpps, within: 1% }', true],
+      ['limitedBy: { of: stream, is: application }', true],
+      ['limitedBy: { of: stream, is: [link, send-core] }', false],
+      ['transactions: { of: rr, atLeast: 1000 }', true],
+      ['limitedBy: { of: rr, is: round-trip }', true],
+    ]
+    const results = judge(
+      cases.map(([text]) => text),
+      '',
+      settings,
+    )
+    expect(results.map(({ text, passed }) => [text, passed])).toEqual(cases)
+    expect(results.slice(2, 6).map(({ shown }) => shown)).toEqual([
+      expect.stringMatching(/^0\.\d+ cores$/),
+      expect.stringMatching(/^[\d.]+ cores$/),
+      expect.stringMatching(/^[\d.]+ packets a second$/),
+      'application (the pace)',
+    ])
+    const [send, receive, both] = results.map(({ measured }) => measured!)
+    expect(send! + receive!).toBeCloseTo(both!, 9)
   })
 })

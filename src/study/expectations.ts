@@ -1,4 +1,10 @@
-import type { Comparison, ExpectationModel, Metric, Percentile } from '../scenario/model.ts'
+import type {
+  Comparison,
+  CoreSide,
+  ExpectationModel,
+  Metric,
+  Percentile,
+} from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import { formatDuration } from '../sim/units.ts'
 import type { Probes } from './probes.ts'
@@ -26,6 +32,7 @@ export function judge(
   probes: Probes,
 ): ExpectationResult {
   const { metric, comparison, text, line } = expectation
+  if (metric.kind === 'limitedBy') return judgeLimit(expectation, metric.of, result)
   const measured = percentiles.get(metric) ?? measure(metric, result, probes)
   return {
     text,
@@ -33,6 +40,22 @@ export function judge(
     measured,
     shown: measured === null ? 'nothing was measured' : show(metric, measured),
     passed: measured !== null && holds(comparison, measured),
+  }
+}
+
+/** Words, not a number: what limited a workload. */
+function judgeLimit(
+  { comparison, text, line }: ExpectationModel,
+  of: string,
+  result: RunResult,
+): ExpectationResult {
+  const limit = workloadOf(result, of)?.limitedBy ?? null
+  return {
+    text,
+    line,
+    measured: null,
+    shown: limit === null ? 'nothing was measured' : `${limit.kind} (${limit.what})`,
+    passed: limit !== null && comparison.kind === 'is' && comparison.values.includes(limit.kind),
   }
 }
 
@@ -48,24 +71,14 @@ function holds(comparison: Comparison, measured: number): boolean {
       return measured <= comparison.value
     case 'between':
       return measured >= comparison.low && measured <= comparison.high
+    case 'is':
+      return false
   }
 }
 
 function measure(metric: Metric, result: RunResult, probes: Probes): number | null {
+  if ('of' in metric) return measureWorkload(metric, workloadOf(result, metric.of))
   switch (metric.kind) {
-    case 'goodput':
-      return workloadOf(result, metric.of)?.goodput ?? null
-    case 'sent':
-      return workloadOf(result, metric.of)?.sent ?? null
-    case 'delivered':
-      return workloadOf(result, metric.of)?.delivered ?? null
-    case 'loss': {
-      const row = workloadOf(result, metric.of)
-      if (row?.lost === undefined || row.sent === 0) return null
-      return row.lost / row.sent
-    }
-    case 'rtt':
-      return timeOf(workloadOf(result, metric.of), metric.at)
     case 'drops':
       return dropsOf(result, metric.reason, metric.at)
     case 'macEntries':
@@ -83,12 +96,61 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
   }
 }
 
+function measureWorkload(
+  metric: Extract<Metric, { readonly of: string }>,
+  row: WorkloadRow | undefined,
+): number | null {
+  if (row === undefined) return null
+  switch (metric.kind) {
+    case 'goodput':
+    case 'sent':
+    case 'delivered':
+    case 'retransmits':
+    case 'fairness':
+      return row[metric.kind] ?? null
+    case 'loss':
+      return row.lost === undefined || row.sent === 0 ? null : row.lost / row.sent
+    case 'rtt':
+      return timeOf(row, metric.at)
+    case 'transactions':
+      return row.transactionsPerSecond ?? null
+    case 'packetRate':
+      return row.packetsPerSecond ?? null
+    case 'cores':
+      return coresOf(row, metric.side)
+    case 'coresPerGoodput':
+      return row.cpu?.perGoodput ?? null
+    case 'completion':
+      return completionOf(row)
+    case 'stall':
+      return row.stall ?? null
+    case 'limitedBy':
+      return null
+  }
+}
+
+/** When the last flow had all its bytes; null while one has not. */
+function completionOf({ flows = [] }: WorkloadRow): number | null {
+  let latest: number | null = null
+  for (const { completionTime } of flows) {
+    if (completionTime === null) return null
+    latest = Math.max(latest ?? 0, completionTime)
+  }
+  return latest
+}
+
+function coresOf({ cpu }: WorkloadRow, side: CoreSide): number | null {
+  if (cpu === null || cpu === undefined) return null
+  if (side === 'both') return cpu.cores
+  return side === 'send' ? cpu.senders.cores : cpu.receivers.cores
+}
+
 function workloadOf(result: RunResult, name: string): WorkloadRow | undefined {
   return result.workloads.find((row) => row.name === name)
 }
 
-function timeOf(row: WorkloadRow | undefined, at: Percentile): number | null {
-  const distribution = row?.rtt ?? row?.latency
+function timeOf(row: WorkloadRow, at: Percentile): number | null {
+  const distribution = row.rtt ?? row.latency
   return distribution && typeof at === 'string' ? distribution[at] : null
 }
 
@@ -121,7 +183,16 @@ function show(metric: Metric, value: number): string {
     case 'wireEfficiency':
       return `${Number((value * 100).toPrecision(6))} %`
     case 'rtt':
+    case 'completion':
+    case 'stall':
       return formatDuration(value)
+    case 'cores':
+    case 'coresPerGoodput':
+      return `${Number(value.toPrecision(4))} cores`
+    case 'packetRate':
+      return `${Number(value.toPrecision(6))} packets a second`
+    case 'transactions':
+      return `${Number(value.toPrecision(6))} transactions a second`
     case 'reachable':
       return value === 1 ? 'reachable' : 'not reachable'
     default:

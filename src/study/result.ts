@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { stages, workload } from './workload-result.ts'
 
 /**
  * What a run measured, as `--json` writes it. Durations are picoseconds, rates bits per second, sizes
@@ -7,46 +8,6 @@ import { z } from 'zod'
 const picoseconds = () => z.number().min(0).describe('Picoseconds.')
 const count = (what: string) => z.int().min(0).describe(what)
 const frames = () => z.int().min(0)
-
-const distribution = z
-  .strictObject({
-    count: count('Values.'),
-    min: picoseconds(),
-    mean: picoseconds(),
-    p50: picoseconds(),
-    p90: picoseconds(),
-    p99: picoseconds(),
-    p999: picoseconds(),
-    max: picoseconds(),
-  })
-  .describe('Durations; percentiles by nearest rank, within 1 per cent.')
-
-const window = z
-  .strictObject({ start: picoseconds(), end: picoseconds() })
-  .describe('The time over which rates were taken.')
-
-const workload = z
-  .looseObject({
-    name: z.string(),
-    kind: z.enum(['ping', 'udp', 'udp-rr', 'macof', 'frames']),
-    partial: z.boolean().describe('Asked before its end.'),
-    window,
-    sent: count('Packets (requests, frames) that the generator sent.'),
-    refused: count('Of these, system calls that failed.'),
-    delivered: count('Of which at least one copy arrived (a reply, for requests).').optional(),
-    lost: count('Sent and not delivered.').optional(),
-    duplicates: count('Further copies.').optional(),
-    reordered: count('Arrived after a later one.').optional(),
-    goodput: z.number().describe('Payload bits per second that arrived in the window.').optional(),
-    offered: z.number().describe('Payload bits per second that were sent.').optional(),
-    packetsPerSecond: z.number().describe('Packets that arrived.').optional(),
-    offeredPacketsPerSecond: z.number().describe('Packets that were sent.').optional(),
-    latency: distribution.nullable().optional(),
-    rtt: distribution.nullable().optional(),
-    jitter: z.number().nullable().describe('RFC 3550, picoseconds.').optional(),
-    errors: z.array(z.looseObject({})).describe('What sockets were told, by kind.'),
-  })
-  .describe('One workload; `kind` tells which of the keys it has, `pairs` breaks it down.')
 
 const layers = z
   .strictObject({
@@ -140,6 +101,25 @@ const ledger = z
   })
   .describe('Every frame instance: what began equals what ended and what is held.')
 
+const machine = z
+  .strictObject({
+    name: z.string(),
+    hosts: z.array(z.string()).describe('Whose kernel runs on it.'),
+    costs: z.string().describe('Cost profile.'),
+    cores: z.array(
+      z.strictObject({
+        busy: picoseconds().describe('Picoseconds, of the whole run.'),
+        softirq: picoseconds().describe('Of `busy`, in softirq.'),
+      }),
+    ),
+    stages: stages.describe('Picoseconds by what was done; their sum is that of `busy`.'),
+    balanced: z
+      .boolean()
+      .describe('The account adds up: stages equal busy time, which is at most the time elapsed.'),
+    unaccounted: count('Works that ran on no core after the start: a bug of encap.'),
+  })
+  .describe('One machine with cores.')
+
 const expectation = z.strictObject({
   text: z.string(),
   line: z.int(),
@@ -152,11 +132,18 @@ export const runResultSchema = z.strictObject({
   format: z.literal(1),
   version: z.string().describe('Version of encap.'),
   scenario: z.string(),
+  panel: z.string().nullable().describe('Of the file’s panels; null when it has none.'),
   variant: z.string().nullable(),
   why: z.string(),
   source: z.string().nullable(),
   seed: z.string(),
-  costs: z.string().describe('CPU cost profile.'),
+  costs: z
+    .string()
+    .describe('CPU cost profile; `none`: work takes no time; `mixed`: see machines.'),
+  costsAbout: z
+    .string()
+    .nullable()
+    .describe('What the profile stands for, and its known error; null for none and mixed.'),
   partial: z.boolean().describe('Interrupted: measured up to `simulated`.'),
   duration: picoseconds().describe('Length of the run as planned.'),
   simulated: picoseconds().describe('Length of the run as measured.'),
@@ -168,6 +155,7 @@ export const runResultSchema = z.strictObject({
     .number()
     .nullable()
     .describe('Payload by all bytes of `hostLayers`; null when nothing was received.'),
+  machines: z.array(machine).describe('Empty where work takes no time.'),
   links: z.array(link),
   switches: z.array(l2switch),
   drops: z.array(drop),
@@ -177,7 +165,19 @@ export const runResultSchema = z.strictObject({
 })
 
 export const resultsSchema = z
-  .strictObject({ runs: z.array(runResultSchema) })
+  .strictObject({
+    runs: z.array(runResultSchema),
+    notBegun: z
+      .array(
+        z.strictObject({
+          scenario: z.string(),
+          panel: z.string().nullable(),
+          variant: z.string().nullable(),
+        }),
+      )
+      .describe('Runs that an interruption left out; absent when there was none.')
+      .optional(),
+  })
   .describe('Results of encap: one run for each file and variant.')
 
 export type RunResult = z.output<typeof runResultSchema>
@@ -186,4 +186,5 @@ export type DropResult = RunResult['drops'][number]
 export type SwitchResult = RunResult['switches'][number]
 export type ExpectationResult = RunResult['expectations'][number]
 export type LayerResult = RunResult['hostLayers']
-export type WorkloadRow = RunResult['workloads'][number]
+export type MachineResult = RunResult['machines'][number]
+export type { CpuResult, WorkloadRow } from './workload-result.ts'

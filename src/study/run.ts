@@ -6,7 +6,7 @@ import type { World } from '../scenario/world.ts'
 import type { Schemes } from '../schemes/registry.ts'
 import { collect } from './collect.ts'
 import { judge, type Percentiles, percentilesOf } from './expectations.ts'
-import { attachCounters, type HostCounters } from './instruments.ts'
+import { Instruments } from './instruments.ts'
 import { Probes } from './probes.ts'
 import type { RunResult } from './result.ts'
 
@@ -29,7 +29,7 @@ export class Run {
   /** Capture points of which no port has been found yet. */
   private readonly untapped = new Set<string>()
   private readonly scenario: Scenario
-  private readonly counters: HostCounters
+  private readonly instruments: Instruments
   private readonly probes: Probes
   private measured: Measured | null = null
   private hasEnded = false
@@ -37,7 +37,7 @@ export class Run {
   constructor(scenario: Scenario, schemes: Schemes, options: RunOptions) {
     this.scenario = scenario
     this.world = buildWorld(scenario, schemes)
-    this.counters = attachCounters(this.world)
+    this.instruments = new Instruments(this.world)
     this.probes = new Probes(this.world)
     this.capture = options.capture ? attachCapture(this.world, this.untapped) : null
   }
@@ -66,7 +66,7 @@ export class Run {
 
   private measure(partial: boolean): Measured {
     return {
-      result: collect(this.world, this.counters, partial),
+      result: collect(this.world, this.instruments, partial),
       percentiles: percentilesOf(this.world),
     }
   }
@@ -111,8 +111,8 @@ function deviceAt(world: World, node: string, port: string) {
     const namespace = containers.get(node)
     if (namespace) return namespace.device(port)
   }
-  const router = world.routers.get(node)
-  if (router) return router.namespace.device(port)
+  const namespace = world.routers.get(node)?.namespace ?? world.bridges.get(node)
+  if (namespace) return namespace.device(port)
   const ports = world.switches.get(node)?.ports ?? world.clouds.get(node)?.ports
   return ports?.find((each) => each.name === port)
 }

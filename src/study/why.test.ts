@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { scenario } from '../../test/small-scenario.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
-import { MILLISECOND, SECOND } from '../sim/units.ts'
+import { MICROSECOND, MILLISECOND, SECOND } from '../sim/units.ts'
 import { type ProbeOutcome, type ProbeRequest, traceProbe } from './why.ts'
 
 const STREAM = `
@@ -13,8 +13,13 @@ const PING: ProbeRequest = {
   ...{ size: 56, dontFragment: false, ttl: 64 },
 }
 
-function outcome(request: Partial<ProbeRequest>, faults = ''): ProbeOutcome {
-  const found = traceProbe(scenario(STREAM + faults), builtinSchemes, { ...PING, ...request })
+function outcome(
+  request: Partial<ProbeRequest>,
+  faults = '',
+  ...settings: readonly string[]
+): ProbeOutcome {
+  const given = scenario(STREAM + faults, ...settings)
+  const found = traceProbe(given, builtinSchemes, { ...PING, ...request })
   if ('problem' in found) throw new Error(found.problem)
   return found
 }
@@ -82,5 +87,32 @@ describe('a probe', () => {
   ])('%j is no question', (request, problem) => {
     const found = traceProbe(scenario(STREAM), builtinSchemes, { ...PING, ...request })
     expect(found).toEqual({ problem: expect.stringContaining(problem) })
+  })
+})
+
+describe('CPU time of a probe', () => {
+  const SERVERS = 'hosts.costs=server-2020s'
+
+  it('is that of the packet, its answer and their ARP, on every machine', () => {
+    const { cpu } = outcome({}, '', SERVERS)
+    expect(cpu.map(({ machine }) => machine)).toEqual(['h1', 'h2'])
+    for (const { stages } of cpu) {
+      for (const stage of ['arp', 'icmp', 'ip_send', 'ip_receive', 'nic_transmit'] as const) {
+        expect(stages.get(stage)).toBeGreaterThan(0)
+      }
+      expect(stages.has('udp_send')).toBe(false)
+    }
+  })
+
+  it.each(['udp', 'icmp'] as const)('ends with the reader, who is woken: %s', (protocol) => {
+    const [slow, fast] = [SERVERS, 'hosts.costs=none'].map(
+      (costs) => outcome({ protocol }, '', costs).latency!,
+    )
+    expect(slow).toBeGreaterThan(fast! + 10 * MICROSECOND)
+  })
+
+  it('is not told apart from that of a load, nor where work takes no time', () => {
+    expect(outcome({ at: 2.5 * SECOND }, '', SERVERS).cpu).toEqual([])
+    expect(outcome({}).cpu).toEqual([])
   })
 })

@@ -1,3 +1,4 @@
+import type { CpuStage } from '../cpu/stage.ts'
 import { type TraceEvent, TraceRecorder } from '../measure/trace-recorder.ts'
 import { addressOf, ownerOf, senderOf } from '../scenario/build-workload.ts'
 import { buildWorld } from '../scenario/builder.ts'
@@ -5,9 +6,13 @@ import type { EndpointRef, Scenario } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import type { Schemes } from '../schemes/registry.ts'
 import { MILLISECOND, SECOND } from '../sim/units.ts'
+import type { DatagramSocket } from '../stack/datagram-socket.ts'
 import type { SendError } from '../stack/ipv4.ts'
+import type { NetNamespace } from '../stack/namespace.ts'
 import { formatIpv4, parseIpv4 } from '../wire/ipv4-address.ts'
 import { cablesOf } from './cables.ts'
+import { machinesOf } from './sides.ts'
+import { stagesBetween, takeSnapshot } from './snapshot.ts'
 
 export interface ProbeRequest {
   /** A container or a host. */
@@ -45,6 +50,17 @@ export interface ProbeOutcome {
   /** Where what is sent at a place comes in. */
   readonly cables: ReadonlyMap<string, string>
   readonly missed: number
+  /**
+   * CPU time that the packet, its answer and their ARP took, where nothing else ran; empty where
+   * that cannot be told apart, or work takes no time.
+   */
+  readonly cpu: readonly MachineTime[]
+}
+
+export interface MachineTime {
+  readonly machine: string
+  /** Picoseconds. */
+  readonly stages: ReadonlyMap<CpuStage, number>
 }
 
 export interface ProbeProblem {
@@ -57,6 +73,8 @@ const TRACE = 1
 const FIRST_WORKLOAD_DEFAULT = SECOND
 /** So that the probe meets the caches before any workload has warmed them. */
 const HEAD_START = 10 * MILLISECOND
+/** A packet that arrives does so within this time, and its reader has read it. */
+const ALONE = HEAD_START / 2
 
 /** A second run of the same seed with one packet more, which is traced. */
 export function traceProbe(
@@ -71,12 +89,15 @@ export function traceProbe(
   const world = buildWorld(scenario, schemes)
   const recorder = new TraceRecorder(world.simulator)
   world.ledger.tracer = recorder
-  const sentAt = request.at ?? Math.max(0, firstStart(scenario) - HEAD_START)
-  world.simulator.run(Math.max(0, sentAt - 1))
+  const begin = request.at ?? Math.max(0, firstStart(scenario) - HEAD_START)
+  world.simulator.run(Math.max(0, begin - 1))
   const cables = cablesOf(world)
-  const probe = sendProbe(world, from, to, request, sentAt)
-  world.simulator.run(sentAt + PATIENCE)
+  const probe = sendProbe(world, from, to, request, begin)
+  const cpu = firstStart(scenario) >= begin + ALONE ? timesWithin(world, begin + ALONE) : []
+  world.simulator.run(begin + PATIENCE)
   const arrived = arrivalOf(recorder.events, request.protocol)
+  // Where work takes time, the program that sends has to be woken first.
+  const sentAt = recorder.events[0]?.time ?? begin
   return {
     request,
     scenario: scenario.name,
@@ -89,7 +110,24 @@ export function traceProbe(
     events: recorder.events,
     cables,
     missed: recorder.missed,
+    cpu,
   }
+}
+
+/** Runs until `until`. @returns what all machines did meanwhile. */
+function timesWithin(world: World, until: number): MachineTime[] {
+  const { simulator, ledger } = world
+  const machines = machinesOf(world.hosts.values())
+  const gauges = { ledger, machines, ports: [], layers: [] }
+  const begin = takeSnapshot(simulator.now, gauges)
+  simulator.run(until)
+  const end = takeSnapshot(simulator.now, gauges)
+  return machines
+    .map((machine) => ({
+      machine: machine.name,
+      stages: stagesBetween(begin, end, [machine]),
+    }))
+    .filter(({ stages }) => stages.size > 0)
 }
 
 function firstStart(scenario: Scenario): number {
@@ -136,20 +174,29 @@ function sendProbe(
   socket.pmtuDiscovery = request.dontFragment ? 'do' : 'want'
   if (request.protocol === 'udp') {
     const receiver = to.kind === 'address' ? ownerOf(world, to.address) : senderOf(world, to)
-    receiver?.sockets.openUdp(request.port)
-  }
-  simulator.callAt(Math.max(sentAt, simulator.now), () => {
+    const server = receiver?.sockets.openUdp(request.port)
+    if (receiver && server) readAll(receiver, server)
+  } else readAll(namespace, socket)
+  const program = namespace.kernel.task('probe', () => {
     sendError =
       'identifier' in socket
         ? socket.request(destination, 1, request.size)
         : socket.sendTo(destination, request.port, request.size, 1)
+    return false
   })
+  simulator.callAt(Math.max(sentAt, simulator.now), () => program.wake())
   return () => ({
     source: formatIpv4(addressOf(world, from)),
     destination: formatIpv4(destination),
     sendError,
     knownMtu,
   })
+}
+
+/** A program that reads what comes to a socket: where work takes time, it has arrived only then. */
+function readAll({ kernel }: NetNamespace, socket: DatagramSocket): void {
+  const program = kernel.task('probe reader', () => socket.receive() !== null)
+  socket.onReadable = () => program.wake()
 }
 
 /**

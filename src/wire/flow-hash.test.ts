@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { frameOf } from '../../test/fuzz/frames.ts'
-import { flowHash, sourcePortOf } from './flow-hash.ts'
+import { flowHash, rssHash, sourcePortOf } from './flow-hash.ts'
 import type { Frame } from './frame.ts'
 import { IcmpMessage } from './icmp.ts'
 import { ipv4 } from './ipv4-address.ts'
@@ -100,5 +100,35 @@ describe('sourcePortOf', () => {
     const ports = new Set<number>()
     for (let i = 1; i < 2000; i++) ports.add(sourcePortOf(hash({ sourcePort: i }), 100, 110))
     expect([...ports].sort((a, b) => a - b)).toEqual([...Array(10).keys()].map((n) => n + 100))
+  })
+})
+
+describe('rssHash', () => {
+  const of = (fields: Partial<Frame>, hashesUdpPorts = true) =>
+    rssHash(datagram(fields), SECRET, hashesUdpPorts)
+
+  it('reads ports of TCP always, of UDP where the card does, and of fragments never', () => {
+    const other = { sourcePort: 40001 }
+    expect(of(other)).not.toBe(of({}))
+    expect(of(other, false)).toBe(of({}, false))
+    expect(of({ ...other, protocol: 6 }, false)).not.toBe(of({ protocol: 6 }, false))
+    expect(of({ ...other, moreFragments: true })).toBe(of({ moreFragments: true }))
+    expect(of({ ipSrc: ipv4('10.0.0.9') }, false)).not.toBe(of({}, false))
+  })
+
+  it('sees nothing of what a tunnel carries', () => {
+    const inners = [1, 2].map((sourcePort) => datagram({ sourcePort }))
+    const [a, b] = inners.map((inner) => of({ protocol: 4, sourcePort: 0, inner }))
+    expect(a).toBe(b)
+    expect(flowHash(datagram({ protocol: 4, inner: inners[0]! }), SECRET)).not.toBe(
+      flowHash(datagram({ protocol: 4, inner: inners[1]! }), SECRET),
+    )
+  })
+
+  it('spreads flows evenly over queues', () => {
+    const counts = new Array<number>(8).fill(0)
+    for (let i = 0; i < 4000; i++) counts[of({ sourcePort: i }) % 8]!++
+    expect(Math.min(...counts)).toBeGreaterThan(430)
+    expect(Math.max(...counts)).toBeLessThan(570)
   })
 })

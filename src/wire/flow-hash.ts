@@ -26,6 +26,24 @@ export function flowHash(frame: Frame, secret: number): number {
   return finish(mix(hash, frame.protocol))
 }
 
+/**
+ * What a NIC chooses a receive queue by: addresses and, where it reads them, ports. It sees no further
+ * than the outermost IP header: fragments, IPIP and ESP are told apart by addresses alone.
+ *
+ * @param hashesUdpPorts some NICs hash UDP on addresses only, others do so as a setting.
+ * @returns an unsigned 32-bit number; unlike the kernel's own hash it differs by direction.
+ */
+export function rssHash(frame: Frame, secret: number, hashesUdpPorts: boolean): number {
+  if (frame.etherType !== ETHERTYPE_IPV4) return 0
+  const { protocol } = frame
+  const hashesPorts =
+    !frame.isFragment &&
+    (protocol === PROTOCOL_TCP || (protocol === PROTOCOL_UDP && hashesUdpPorts))
+  const hash = mix(mix(secret, frame.ipSrc), frame.ipDst)
+  if (!hashesPorts) return finish(hash)
+  return finish(mix(hash, (frame.sourcePort << 16) | frame.destinationPort))
+}
+
 function portsOf(frame: Frame): number {
   if (frame.isFragment) return 0
   switch (frame.protocol) {

@@ -98,10 +98,14 @@ export class Frame {
   badFcs = false
   /** Damaged beyond what the FCS shows: the transport checksum does not match. */
   badChecksum = false
+  /** False while the transport's checksum is left to a device (CHECKSUM_PARTIAL). */
+  isChecksummed = false
 
   /** 0 = not traced. */
   trace = 0
   shared = false
+  /** The flow's hash as its socket drew it (sk_txhash); 0 = to be computed from the headers. */
+  flowHash = 0
   /** Netfilter mark (skb->mark); scrubbed when the frame leaves a namespace. */
   mark = 0
   /** Conntrack entry with direction (skb->_nfct); owned by the namespace in which it was set. */
@@ -151,9 +155,20 @@ export class Frame {
     owner.frameFreed(this.truesize)
   }
 
-  /** This frame, if nobody else holds it; a copy otherwise. */
+  /** This frame, if nobody else holds it; a copy otherwise, to which the memory is charged from now on. */
   writable(): Frame {
-    return this.shared ? this.clone() : this
+    if (!this.shared) return this
+    const copy = this.clone()
+    copy.takeOwner(this)
+    return copy
+  }
+
+  /** Is charged in the place of `other`: what it carries, or the object that it was copied from. */
+  takeOwner(other: Frame): void {
+    if (other.owner === null) return
+    this.owner = other.owner
+    this.truesize = other.truesize
+    other.owner = null
   }
 
   clone(): Frame {
@@ -187,7 +202,9 @@ export class Frame {
     copy.sentAt = this.sentAt
     copy.badFcs = this.badFcs
     copy.badChecksum = this.badChecksum
+    copy.isChecksummed = this.isChecksummed
     copy.trace = this.trace
+    copy.flowHash = this.flowHash
     copy.mark = this.mark
     copy.conntrack = this.conntrack
     copy.fragmentMax = this.fragmentMax

@@ -8,10 +8,10 @@ export const TCP_SYN = 0x02
 export const TCP_RST = 0x04
 export const TCP_PSH = 0x08
 export const TCP_ACK = 0x10
-const TCP_URG = 0x20
+export const TCP_URG = 0x20
 /** Explicit congestion notification (RFC 3168). */
 export const TCP_ECE = 0x40
-const TCP_CWR = 0x80
+export const TCP_CWR = 0x80
 
 const TCP_HEADER_BYTES = 20
 

@@ -1,9 +1,10 @@
 import type { SendError } from '../stack/ipv4.ts'
 import type { SocketError } from '../stack/sockets.ts'
+import type { TcpError } from '../stack/tcp/constants.ts'
 import { formatIpv4 } from '../wire/ipv4-address.ts'
 
-/** EAGAIN: there was no free port for the socket. */
-export type Errno = SendError | 'EAGAIN'
+/** EAGAIN and EADDRNOTAVAIL: there was no free port for the socket, of UDP and of TCP. */
+export type Errno = SendError | TcpError | 'EAGAIN' | 'EADDRNOTAVAIL'
 
 /** Errors that senders met, by where they came from (SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP). */
 export type ErrorCount =

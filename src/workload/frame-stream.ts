@@ -1,10 +1,13 @@
+import { STAGE_COPY_IN, STAGE_SYSCALL_SEND } from '../cpu/stage.ts'
+import type { Schedulable } from '../cpu/task.ts'
 import type { EventTarget } from '../sim/event-queue.ts'
 import type { Simulator } from '../sim/simulator.ts'
 import type { NetDevice } from '../stack/device.ts'
 import { ETHERNET_HEADER_BYTES, Frame } from '../wire/frame.ts'
 import type { MacSource } from './mac-source.ts'
 import { Pace } from './pace.ts'
-import { elapsed, type FramesResult, type Window, type Workload } from './workload.ts'
+import { elapsed, type Window } from './window.ts'
+import type { FramesResult, Workload } from './workload.ts'
 
 /** IEEE Std 802 - Local Experimental EtherType 1. */
 export const ETHERTYPE_EXPERIMENTAL = 0x88b5
@@ -81,11 +84,16 @@ class FrameSender implements EventTarget {
   private readonly options: FrameStreamOptions
   private readonly spec: FrameSenderSpec
   private readonly pace: Pace
+  /** On a machine; there a frame that is late is sent as soon as possible. */
+  private readonly thread: Schedulable | null
 
   constructor(options: FrameStreamOptions, spec: FrameSenderSpec) {
     this.options = options
     this.spec = spec
     this.pace = new Pace(options.at + spec.phase, options.packetRate)
+    const { kernel, name } = spec.device.namespace
+    const title = `${options.name} ${name}`
+    this.thread = kernel.machine === null ? null : kernel.task(title, () => this.step())
   }
 
   start(): void {
@@ -93,9 +101,32 @@ class FrameSender implements EventTarget {
   }
 
   fire(): void {
-    const n = this.sent++
+    const { thread, options } = this
+    if (thread !== null) return thread.wake()
+    const next = this.sent + 1
+    if (next < options.count) options.simulator.at(this.pace.timeOf(next), this)
+    this.send()
+  }
+
+  /** A system call, if a frame is due. */
+  private step(): boolean {
     const { simulator, count, size } = this.options
-    if (this.sent < count) simulator.at(this.pace.timeOf(this.sent), this)
+    if (this.sent >= count) return false
+    const due = this.pace.timeOf(this.sent)
+    if (due > simulator.now) {
+      simulator.at(due, this)
+      return false
+    }
+    const { kernel } = this.spec.device.namespace
+    kernel.spend(STAGE_SYSCALL_SEND)
+    kernel.spend(STAGE_COPY_IN, 1, size)
+    this.send()
+    return true
+  }
+
+  private send(): void {
+    const n = this.sent++
+    const { simulator, size } = this.options
     const { source, destination, device } = this.spec
     source.pick(n)
     destination.pick(n)

@@ -1,5 +1,11 @@
 import type { RandomStream } from '../sim/random.ts'
-import { SECOND } from '../sim/units.ts'
+import { MICROSECOND, SECOND } from '../sim/units.ts'
+
+/**
+ * Where neither CPU nor link takes time, what is sent has arrived in the same instant. Whoever would
+ * go on at once then waits this long, or the clock would never move on.
+ */
+export const LEAST_TURNAROUND = MICROSECOND
 
 /** Sending times of a constant rate: each computed from its number, so that nothing drifts. */
 export class Pace {
@@ -10,7 +16,7 @@ export class Pace {
 
   /**
    * @param start of packet 0, picoseconds.
-   * @param rate packets per second.
+   * @param rate packets per second; Infinity: all of them are due at the start.
    */
   constructor(start: number, rate: number) {
     this.start = start
@@ -28,7 +34,7 @@ export class Pace {
 
 /** How many packets leave within `duration` picoseconds, the first at its very beginning. */
 export function packetsWithin(duration: number, rate: number): number {
-  if (duration === Infinity) return Infinity
+  if (duration === Infinity || rate === Infinity) return Infinity
   const pace = new Pace(0, rate)
   let count = Math.ceil((duration * rate) / SECOND)
   while (count > 0 && pace.timeOf(count - 1) >= duration) count--
@@ -40,5 +46,5 @@ export function packetsWithin(duration: number, rate: number): number {
  * senders spread evenly in none.
  */
 export function phaseOf(index: number, rate: number, random: RandomStream): number {
-  return index === 0 ? 0 : random.integer(0, Math.ceil(SECOND / rate) - 1)
+  return index === 0 ? 0 : random.integer(0, Math.max(Math.ceil(SECOND / rate) - 1, 0))
 }

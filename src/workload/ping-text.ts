@@ -1,4 +1,5 @@
 import { MICROSECOND } from '../sim/units.ts'
+import type { SendError } from '../stack/ipv4.ts'
 import { IPV4_HEADER_BYTES } from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
@@ -15,7 +16,6 @@ import {
   ICMP_TIME_EXCEEDED,
 } from '../wire/icmp.ts'
 import { formatIpv4, type Ipv4Address } from '../wire/ipv4-address.ts'
-import type { Errno } from './errors.ts'
 
 /** What ping prints a line about. */
 export type PingEvent =
@@ -38,7 +38,7 @@ export type PingEvent =
       readonly code: number
       readonly mtu: number
     }
-  | { readonly kind: 'refused'; readonly errno: Errno; readonly mtu: number }
+  | { readonly kind: 'refused'; readonly errno: SendError; readonly mtu: number }
 
 export interface PingStatistics {
   readonly destination: Ipv4Address
@@ -62,7 +62,7 @@ export interface PingStatistics {
   readonly pipe: number
 }
 
-const ERRNO_TEXT: Readonly<Record<Errno, string>> = {
+const ERRNO_TEXT: Readonly<Record<SendError, string>> = {
   EMSGSIZE: 'Message too long',
   ENETUNREACH: 'Network is unreachable',
   EHOSTUNREACH: 'No route to host',
@@ -93,7 +93,7 @@ function eventLine(event: PingEvent): string {
         `ttl=${event.ttl} time=${roundTrip(event.rtt)} ms${event.isDuplicate ? ' (DUP!)' : ''}`
       )
     case 'icmp':
-      return `From ${formatIpv4(event.from)} icmp_seq=${event.sequence & 0xffff} ${errorText(event)}`
+      return `From ${formatIpv4(event.from)} icmp_seq=${event.sequence & 0xffff} ${icmpErrorText(event)}`
     case 'refused':
       return event.errno === 'EMSGSIZE'
         ? `ping: local error: message too long, mtu=${event.mtu}`
@@ -103,7 +103,16 @@ function eventLine(event: PingEvent): string {
   }
 }
 
-function errorText({ type, code, mtu }: { type: number; code: number; mtu: number }): string {
+/** What ping says of an ICMP error (iputils, pr_icmph). */
+export function icmpErrorText({
+  type,
+  code,
+  mtu,
+}: {
+  type: number
+  code: number
+  mtu: number
+}): string {
   if (type === ICMP_TIME_EXCEEDED) {
     return code === ICMP_EXC_FRAGTIME ? 'Frag reassembly time exceeded' : 'Time to live exceeded'
   }

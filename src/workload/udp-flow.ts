@@ -27,6 +27,11 @@ export class UdpFlow {
     return stamp
   }
 
+  /** The packet of the latest stamp was not sent. */
+  returnStamp(): void {
+    this.nextStamp -= this.flows
+  }
+
   record(stamp: number): ReturnType<SequenceTracker['record']> {
     return this.tracker.record((stamp - this.number) / this.flows)
   }

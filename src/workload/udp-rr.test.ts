@@ -116,6 +116,19 @@ describe('UDP requests and responses', () => {
     expect(result.rtt?.max).toBe(0)
   })
 
+  it('wait, client and server, for room in their send buffers', () => {
+    for (const sizes of [
+      { size: 1400, replySize: 10 },
+      { size: 10, replySize: 1400 },
+    ]) {
+      const hosts = new CabledHosts().fixNeighbours()
+      const options = { ...sizes, outstanding: 300, timeout: 100 * MILLISECOND }
+      const result = run(hosts, requests(hosts, options))
+      expect(result).toMatchObject({ refused: 0, lost: 0, timeouts: 0, errors: [] })
+      expect(result.goodput).toBeGreaterThan(0.7e9)
+    }
+  })
+
   it('time out where nobody listens, with the errors that came', () => {
     const hosts = new CabledHosts().fixNeighbours()
     const pairs = [{ from: hosts.a.namespace, to: null, destination: hosts.b.address }]

@@ -221,6 +221,29 @@ describe('a UDP stream that meets errors', () => {
     expect(result.errors).toEqual([{ origin: 'local', errno: 'EAGAIN', count: 3 }])
   })
 
+  it('blocks on a full send buffer, as iperf3 does, and loses nothing', () => {
+    const hosts = new CabledHosts().fixNeighbours()
+    const overload = { size: 1472, packetRate: 200_000, parallel: 3 }
+    const result = run(hosts, stream(hosts, overload))
+    const linkRate = SECOND / (wireTime(1500) - 5 * MICROSECOND)
+    expect(result).toMatchObject({ refused: 0, lost: 0, requestedPacketsPerSecond: 200_000 })
+    // What is in the buffers at the end of the sending arrives after the window.
+    expect(result.packetsPerSecond).toBeGreaterThan(0.99 * linkRate)
+    expect(result.packetsPerSecond).toBeLessThanOrEqual(linkRate)
+    expect(result.sent).toBeLessThan(0.5 * 20_000)
+  })
+
+  it('goes on after blocking with what has become due, and then by its pace again', () => {
+    const hosts = new CabledHosts().fixNeighbours()
+    const times: number[] = []
+    hosts.b.nic.port.tap = { frame: (time) => times.push(time) }
+    // 100 packets of 64 kB: ten times what the cable carries until the count is reached.
+    const result = run(hosts, stream(hosts, { size: 64_000, packetRate: 20_000, count: 100 }))
+    expect(result).toMatchObject({ sent: 100, delivered: 100, refused: 0, reordered: 0 })
+    const gaps = times.slice(1).map((time, i) => time - times[i]!)
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(wireTime(1500) - 5 * MICROSECOND)
+  })
+
   it('is silent about a hop that drops silently', () => {
     const hosts = new CabledHosts().fixNeighbours()
     hosts.a.nic.port.channel.add(maxPacket(1000))

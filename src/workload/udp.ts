@@ -4,26 +4,20 @@ import type { Simulator } from '../sim/simulator.ts'
 import { SECOND } from '../sim/units.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Frame } from '../wire/frame.ts'
-import { formatIpv4 } from '../wire/ipv4-address.ts'
+import { type CoreOptions, Threads } from './cores.ts'
 import { ErrorTally } from './errors.ts'
 import { Pace, packetsWithin, phaseOf } from './pace.ts'
-import { configure, type DatagramOptions, listen, type Pair } from './pairs.ts'
-import { DeliveryCount, UdpFlow } from './udp-flow.ts'
-import {
-  distributionOf,
-  elapsed,
-  longest,
-  ratesOf,
-  type UdpPairResult,
-  type UdpResult,
-  type Window,
-  type Workload,
-} from './workload.ts'
+import type { DatagramOptions, Pair } from './pairs.ts'
+import { type DeliveryCount, UdpFlow } from './udp-flow.ts'
+import { UdpReceiver } from './udp-receiver.ts'
+import { UdpSender } from './udp-sender.ts'
+import { elapsed, type Window } from './window.ts'
+import { distributionOf, longest, ratesOf, type UdpResult, type Workload } from './workload.ts'
 
 /** How long packets may be under way after the last was sent. */
 const DEFAULT_LINGER = SECOND
 
-export interface UdpOptions extends DatagramOptions {
+export interface UdpOptions extends DatagramOptions, CoreOptions {
   readonly simulator: Simulator
   readonly name: string
   readonly pairs: readonly Pair[]
@@ -33,7 +27,10 @@ export interface UdpOptions extends DatagramOptions {
   readonly duration?: number
   /** Packets of each pair, if fewer than `duration` admits. */
   readonly count?: number
-  /** Packets per second of each pair. */
+  /**
+   * Packets per second of each pair. Infinity: as fast as the socket takes them (iperf3 -b 0), for which
+   * senders need a machine, and the stream an end.
+   */
   readonly packetRate: number
   /** Payload bytes of a packet. */
   readonly size: number
@@ -47,13 +44,18 @@ export interface UdpOptions extends DatagramOptions {
   readonly linger?: number
 }
 
-/** UDP at a constant rate, as `iperf -u` sends it. */
+/**
+ * UDP at a constant rate, as `iperf3 -u` sends it: who is late catches up, a full send buffer blocks.
+ * Where work takes no time a packet is an event and no more; on a machine senders and receivers are
+ * threads, of which each step is a system call.
+ */
 export class UdpStream implements Workload, EventTarget {
   readonly name: string
   readonly endsAt: number
   readonly times = new Histogram()
   readonly window: Window
   readonly tally = new ErrorTally()
+  readonly threads: Threads
   private readonly options: UdpOptions
   private readonly senders: readonly UdpSender[]
   /** Every flow, with the sender whose it is, by its number. */
@@ -62,19 +64,22 @@ export class UdpStream implements Workload, EventTarget {
 
   constructor(options: UdpOptions) {
     const { name, at, duration = Infinity, simulator, packetRate, pairs } = options
+    if (packetRate === Infinity) checkMaximum(options)
     this.name = name
     this.options = options
     const count = Math.min(options.count ?? Infinity, packetsWithin(duration, packetRate))
-    const end = at + Math.min(duration, new Pace(0, packetRate).timeOf(count))
+    const end = at + (packetRate === Infinity ? duration : lengthOf(duration, packetRate, count))
     this.window = { start: Math.min(at + (options.warmup ?? 0), end), end }
+    this.threads = new Threads(simulator, this.window)
     const random = simulator.random.stream(`workload/${name}`)
     let latest = at
     this.senders = pairs.map((pair, index) => {
       const pace = new Pace(at + phaseOf(index, packetRate, random), packetRate)
-      latest = Math.max(latest, pace.timeOf(Math.max(count - 1, 0)))
+      if (packetRate !== Infinity) latest = Math.max(latest, pace.timeOf(Math.max(count - 1, 0)))
       return new UdpSender(options, pair, pace, count, this)
     })
     this.addFlows(options.parallel ?? 1)
+    if (packetRate === Infinity) latest = end
     this.endsAt = latest + (options.linger ?? DEFAULT_LINGER)
   }
 
@@ -130,13 +135,14 @@ export class UdpStream implements Workload, EventTarget {
   }
 
   result(now: number): UdpResult {
-    const { options, senders, tally } = this
+    const { options, senders, tally, threads } = this
     const window = elapsed(this.window, now)
     const sum = (pick: (count: DeliveryCount) => number) =>
       senders.reduce((total, { count }) => total + pick(count), 0)
     const sent = sum((count) => count.sent)
     const delivered = sum((count) => count.delivered)
     const isComplete = senders.every((sender) => sender.count.delivered === sender.packets)
+    const rate = options.packetRate === Infinity ? null : options.packetRate * senders.length
     return {
       kind: 'udp',
       name: this.name,
@@ -158,6 +164,9 @@ export class UdpStream implements Workload, EventTarget {
       firstPacketLatency: longest(senders.map(({ count }) => count.firstPacketLatency)),
       latency: distributionOf(this.times),
       jitter: this.meanJitter(),
+      requested: rate === null ? null : rate * options.size * 8,
+      requestedPacketsPerSecond: rate,
+      cores: threads.result(now),
       errors: tally.counts(),
       pairs: senders.map((sender) => sender.result(window)),
     }
@@ -175,89 +184,15 @@ export class UdpStream implements Workload, EventTarget {
   }
 }
 
-/** Sends the packets of one pair: one event each. */
-class UdpSender implements EventTarget {
-  readonly count = new DeliveryCount()
-  readonly flows: UdpFlow[] = []
-  readonly pair: Pair
-  /** How many it sends in all. */
-  readonly packets: number
-  receiver: UdpReceiver | null = null
-  private readonly options: UdpOptions
-  private readonly pace: Pace
-  private readonly stream: UdpStream
-  private turn = 0
-  private port: number
-
-  constructor(options: UdpOptions, pair: Pair, pace: Pace, packets: number, stream: UdpStream) {
-    this.options = options
-    this.pair = pair
-    this.pace = pace
-    this.packets = packets
-    this.stream = stream
-    this.port = options.port
-  }
-
-  begin(): void {
-    if (this.packets === 0) return
-    const { options, pair, stream } = this
-    this.port = this.receiver?.port ?? options.port
-    for (const flow of this.flows) {
-      const socket = pair.from.sockets.openUdp()
-      if (socket === null) continue
-      configure(socket, options)
-      socket.onError = stream.tally.report
-      flow.socket = socket
-    }
-    options.simulator.at(this.pace.start, this)
-  }
-
-  fire(): void {
-    const { count, flows, options } = this
-    const { simulator } = options
-    const { now } = simulator
-    const flow = flows[this.turn]!
-    this.turn = this.turn + 1 === flows.length ? 0 : this.turn + 1
-    if (count.sent++ === 0) count.firstSentAt = now
-    const { start, end } = this.stream.window
-    if (now >= start && now < end) count.sentInWindow++
-    // Scheduled before the packet is sent: at one instant, senders go before what they cause.
-    if (count.sent < this.packets) simulator.at(this.pace.timeOf(count.sent), this)
-    const { socket } = flow
-    const stamp = flow.takeStamp()
-    const error =
-      socket === null
-        ? 'EAGAIN'
-        : socket.sendTo(this.pair.destination, this.port, options.size, stamp, now)
-    if (error !== null) this.stream.tally.refuse(error)
-  }
-
-  result(window: Window): UdpPairResult {
-    const { count, options, pair } = this
-    return {
-      from: pair.from.name,
-      to: formatIpv4(pair.destination),
-      port: this.receiver?.port ?? null,
-      sent: count.sent,
-      delivered: count.delivered,
-      lost: count.sent - count.delivered,
-      duplicates: count.duplicates,
-      reordered: count.reordered,
-      misdelivered: count.misdelivered,
-      firstPacketLatency: count.firstPacketLatency,
-      ...ratesOf(window, options.size, count.deliveredInWindow, count.sentInWindow),
-    }
-  }
+/** Planned length of the sending, picoseconds. */
+function lengthOf(duration: number, rate: number, count: number): number {
+  return Math.min(duration, new Pace(0, rate).timeOf(count))
 }
 
-/** The socket of one namespace in which the packets of all its pairs arrive. */
-class UdpReceiver {
-  /** Null when the namespace had no free port: then nobody listens. */
-  readonly port: number | null
-
-  constructor(stream: UdpStream, namespace: NetNamespace, options: UdpOptions) {
-    const socket = listen(namespace, options.port)
-    this.port = socket?.port ?? null
-    if (socket !== null) socket.onReceive = (frame) => stream.receive(frame, this)
+/** @throws RangeError where nothing would slow the senders down, or the stream would not end. */
+function checkMaximum({ name, pairs, duration = Infinity }: UdpOptions): void {
+  if (duration === Infinity) throw new RangeError(`${name}: the highest rate needs a duration`)
+  if (pairs.some(({ from }) => from.kernel.machine === null)) {
+    throw new RangeError(`${name}: without CPU costs there is no highest packet rate`)
   }
 }

@@ -1,6 +1,8 @@
 import type { Histogram } from '../measure/histogram.ts'
-import { SECOND } from '../sim/units.ts'
+import type { TaskCores } from './cores.ts'
 import type { ErrorCount } from './errors.ts'
+import type { TcpConnectResult, TcpRequestResponseResult, TcpResult } from './tcp-results.ts'
+import { perSecond, type Window } from './window.ts'
 
 /** What loads the network and measures itself. Times are picoseconds from the start of the run. */
 export interface Workload {
@@ -13,19 +15,22 @@ export interface Workload {
   readonly window: Window
   /** One-way latencies or round-trip times of the measuring window; null where none are taken. */
   readonly times: Histogram | null
+  /** Called when everything that it had to carry has been read, if that is before the window's end. */
+  onComplete?: (() => void) | null
   /** Schedules itself: sockets are opened and the first packet leaves at its own start time. */
   start(): void
   /** What was measured up to `now`, the simulator's clock. */
   result(now: number): WorkloadResult
 }
 
-export type WorkloadResult = PingResult | UdpResult | UdpRequestResponseResult | FramesResult
-
-/** Picoseconds, start included and end not. */
-export interface Window {
-  readonly start: number
-  readonly end: number
-}
+export type WorkloadResult =
+  | PingResult
+  | UdpResult
+  | UdpRequestResponseResult
+  | TcpResult
+  | TcpRequestResponseResult
+  | TcpConnectResult
+  | FramesResult
 
 /** Durations in picoseconds; percentiles by nearest rank, to within 0.4 %. */
 export interface Distribution {
@@ -39,7 +44,7 @@ export interface Distribution {
   readonly max: number
 }
 
-interface ResultBase {
+export interface ResultBase {
   readonly name: string
   /** Asked before its end, with packets whose fate is not known yet. */
   readonly partial: boolean
@@ -53,6 +58,8 @@ interface ResultBase {
 }
 
 interface DeliveryResult extends ResultBase {
+  /** Where the generator's threads ran; null where no end has a machine with cores. */
+  readonly cores: TaskCores | null
   /** Packets of which at least one copy arrived. */
   readonly delivered: number
   /** `sent` less `delivered`: with what is still on its way, while the result is partial. */
@@ -112,6 +119,9 @@ export interface UdpResult extends DeliveryResult, Rates {
   readonly latency: Distribution | null
   /** Interarrival jitter (RFC 3550 6.4.1) at the end, picoseconds: the mean of the flows' values. */
   readonly jitter: number | null
+  /** Payload bits per second that the pace asked for, of all pairs; null where it asked for all it can. */
+  readonly requested: number | null
+  readonly requestedPacketsPerSecond: number | null
   readonly pairs: readonly UdpPairResult[]
 }
 
@@ -163,16 +173,6 @@ export function distributionOf(histogram: Histogram): Distribution | null {
     p999: histogram.percentile(99.9),
     max: histogram.max,
   }
-}
-
-/** The part of a window that has passed. */
-export function elapsed(window: Window, now: number): Window {
-  return { start: window.start, end: Math.max(window.start, Math.min(window.end, now)) }
-}
-
-/** `amount` a second, 0 for an empty window. */
-export function perSecond(amount: number, { start, end }: Window): number {
-  return end > start ? amount / ((end - start) / SECOND) : 0
 }
 
 /** @param size payload bytes of a packet. */

@@ -3,7 +3,9 @@ import type { Dice } from './dice.ts'
 /** A `fabric` section with what the other sections must know of it. */
 export interface RandomFabric {
   readonly section: Record<string, unknown>
-  readonly mode: 'l2' | 'l3' | 'cloud'
+  readonly mode: 'l2' | 'l3' | 'cloud' | 'bench'
+  /** No cables: hosts are namespaces of one kernel. */
+  readonly isBench: boolean
   readonly hosts: readonly string[]
   /** Whether the host `outside` is there. */
   readonly hasOutside: boolean
@@ -16,8 +18,10 @@ export interface RandomFabric {
 /** Least that a host network over a tunnel of ours needs: RFC 791's 68 and 50 of VXLAN. */
 const MTUS = [118, 576, 1000, 1280, 1450, 1500, 1500, 1500, 1600, 9000]
 
+const SHAPES = ['racks-l2', 'racks-l3', 'racks-cloud', 'drawn-l2', 'drawn-l3', 'bench'] as const
+
 export function randomFabric(dice: Dice): RandomFabric {
-  const shape = dice.pick(['racks-l2', 'racks-l3', 'racks-cloud', 'drawn-l2', 'drawn-l3'] as const)
+  const shape = dice.pick(SHAPES)
   const mtu = dice.pick(MTUS)
   const common = {
     links: { ...linkOf(dice), mtu },
@@ -38,6 +42,8 @@ export function randomFabric(dice: Dice): RandomFabric {
       return looped(dice, common, mtu)
     case 'drawn-l3':
       return routed(dice, common, mtu)
+    case 'bench':
+      return bench(dice, mtu)
   }
 }
 
@@ -108,7 +114,13 @@ function racks(dice: Dice, mode: RandomFabric['mode'], common: Common, mtu: numb
     ...common,
     ...dice.maybe(0.5, 'uplinks', () => ({ ...linkOf(dice), mtu: dice.pick(MTUS) })),
   }
-  return { section, mode, hosts, links, mtu, hasOutside: 'gateway' in common }
+  return { section, mode, isBench: false, hosts, links, mtu, hasOutside: 'gateway' in common }
+}
+
+function bench(dice: Dice, mtu: number): RandomFabric {
+  const hosts = dice.times(dice.integer(2, 4), (i) => `h${i + 1}`)
+  const section = { mode: 'bench', hostsPerRack: hosts.length, links: { mtu } }
+  return { section, mode: 'bench', isBench: true, hosts, links: [], mtu, hasOutside: false }
 }
 
 /** Switches in a ring with chords and doubled cables, which a spanning tree must cut. */
@@ -167,5 +179,5 @@ function drawn(
     ...(dice.chance(0.2) ? linkOf(dice) : {}),
   }))
   const section = { mode, ...common, draw: { nodes, links: cables } }
-  return { section, mode, hosts, links, mtu, hasOutside: 'gateway' in common }
+  return { section, mode, isBench: false, hosts, links, mtu, hasOutside: 'gateway' in common }
 }

@@ -115,18 +115,29 @@ variants:
   host-gw: { networks: { app: { scheme: flannel, backend: host-gw } } }
 expect:
   - { sent: { of: stream, equals: 1000 } }
+hosts: { costs: none }
 `
 
 /** A run of minutes, to be interrupted; what its captures see is little. */
 export const ENDLESS = `name: endless
 why: It lasts longer than anybody waits.
 fabric: { racks: 1, hostsPerRack: 3, links: 10Gbps }
+hosts: { costs: none }
 networks: { app: { scheme: macvlan } }
 containers: { perHost: 1, networks: app }
 workload:
   - { kind: udp, name: stream, from: c1, to: c2, size: 1000, packetRate: 200kpps, for: 3600s }
 captures: [h3/eth0]
 `
+
+/** Two panels of two variants. */
+export const PANELS = SCENARIO.replace(
+  'variants:',
+  `panels:
+  1 Gb/s: {}
+  10 Gb/s: { fabric: { links: 10Gbps } }
+variants:`,
+)
 
 /** Runs a command line within this process, which is faster where the process is not the matter. */
 export async function runHere(...args: readonly string[]): Promise<Ended> {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type RunResult, resultsSchema } from '../../src/study/result.ts'
 import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
-import { ENDLESS, Program, ROOT, runHere, SCENARIO } from './program.ts'
+import { ENDLESS, PANELS, Program, ROOT, runHere, SCENARIO } from './program.ts'
 
 let program: Program
 beforeAll(async () => {
@@ -144,6 +144,60 @@ describe('what runs', () => {
     )
     expect(result!.workloads[0]).toMatchObject({ sent: 500, delivered: 500 })
     expect(result!.drops.filter(({ kind }) => kind === 'loss')).toEqual([])
+  })
+})
+
+describe('--panel', () => {
+  const names = (results: readonly RunResult[]) =>
+    results.map(({ panel, variant }) => [panel, variant])
+  const FIRST = [
+    ['1 Gb/s', 'macvlan'],
+    ['1 Gb/s', 'host-gw'],
+  ]
+  const SECOND = [
+    ['10 Gb/s', 'macvlan'],
+    ['10 Gb/s', 'host-gw'],
+  ]
+
+  it.each([
+    [[], FIRST],
+    [['--panel', '10 Gb/s'], SECOND],
+    [
+      ['--panel', 'all'],
+      [...FIRST, ...SECOND],
+    ],
+    [
+      ['--panel', 'all', '--variant', 'host-gw'],
+      [FIRST[1], SECOND[1]],
+    ],
+  ])('%j', async (args, expected) => {
+    const file = join(program.folder, program.file('panels.yaml', PANELS))
+    const { status, stdout } = await runHere('run', file, ...args, '--json', '-')
+    expect(status).toBe(0)
+    const results = resultsOf(stdout)
+    expect(names(results)).toEqual(expected)
+    for (const { panel, links } of results)
+      expect(links[0]!.rate).toBe(panel === '1 Gb/s' ? 1e9 : 1e10)
+  })
+
+  it('has a table each, and the first says which others there are', async () => {
+    const file = join(program.folder, program.file('panels.yaml', PANELS))
+    const first = await runHere('run', file)
+    expect(first.stdout).toMatch(/^two-hosts: 1 Gb\/s\n/)
+    expect(first.stdout).toContain('\nFurther panels: 10 Gb/s (--panel NAME or all)\n')
+    const all = await runHere('run', file, '--panel', 'all')
+    expect(all.stdout.match(/^two-hosts: .*$/gm)).toEqual([
+      'two-hosts: 1 Gb/s',
+      'two-hosts: 10 Gb/s',
+    ])
+    expect(all.stdout).not.toContain('Further panels')
+  })
+
+  it('is 2 where there is no such panel', async () => {
+    const file = join(program.folder, program.file('panels.yaml', PANELS))
+    const { status, stdout, stderr } = await runHere('run', file, '--panel', '1 Gbs')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('did you mean "1 Gb/s"?')
   })
 })
 

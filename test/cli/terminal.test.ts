@@ -112,8 +112,9 @@ describe('a signal', () => {
     )
     expect(stdout).toMatch(/Interrupted: everything was measured up to [\d.]+ s of 3,60\d s/)
     const json = readFileSync(join(program.folder, 'partial.json'), 'utf8')
-    const { runs } = resultsSchema.parse(JSON.parse(json))
+    const { runs, notBegun } = resultsSchema.parse(JSON.parse(json))
     expect(runs).toHaveLength(1)
+    expect(notBegun).toEqual([{ scenario: 'endless', panel: null, variant: 'second' }])
     const [{ partial, simulated, duration, workloads, ledger }] = runs as [(typeof runs)[number]]
     expect({ partial, balanced: ledger.balanced }).toEqual({ partial: true, balanced: true })
     expect(simulated).toBeGreaterThan(0)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { SWITCH_PROFILES } from '../../src/fabric/switch-profiles.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
-import { Program, ROOT, runHere, SCENARIO } from './program.ts'
+import { PANELS, Program, ROOT, runHere, SCENARIO } from './program.ts'
 
 const EXAMPLES = readdirSync(join(ROOT, 'scenarios')).filter((name) => name.endsWith('.yaml'))
 
@@ -24,6 +24,11 @@ describe('validate', () => {
     const lines = stdout.trimEnd().split('\n')
     expect(lines[0]).toBe('two.yaml: right, 2 variants')
     expect(lines.map((line) => line.split(': right')[0])).toEqual(['two.yaml', ...files])
+  })
+
+  it('says how many panels a file has', async () => {
+    const file = join(program.folder, program.file('panels.yaml', PANELS))
+    expect((await runHere('validate', file)).stdout).toBe(`${file}: right, 2 variants, 2 panels\n`)
   })
 
   it('shows every fault of every file, each with its place and what would be right', () => {

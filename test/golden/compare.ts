@@ -43,8 +43,8 @@ interface Difference {
 
 /**
  * Compares the sequences of frames of all points of a run, field by field. IP identifications,
- * VXLAN source ports, ICMP identifiers and MACs that nobody configured are paired one to one over
- * the whole run.
+ * VXLAN source ports, ephemeral TCP ports, ICMP identifiers and MACs that nobody configured are paired
+ * one to one over the whole run.
  *
  * @param configuredMacs addresses that the set-up names: they must be equal.
  * @returns null when all is the same; else both sequences side by side, the first difference marked.
@@ -140,10 +140,15 @@ function compareValues(
       break
     case 'flow port':
       return pairs.pair('VXLAN port', kernel, ours)
+    case 'tcp.sport':
+    case 'tcp.dport':
+      if (isEphemeral(kernel) && isEphemeral(ours)) return pairs.pair('TCP port', kernel, ours)
+      break
     case 'icmp.id':
       return pairs.pair('ICMP id', kernel, ours)
     case 'ip.csum':
     case 'udp.csum':
+    case 'tcp.csum':
     case 'icmp.csum':
       // A capture cut at 192 bytes cannot tell whether a checksum that is there is right; ours must be.
       if (kernel === 'unverified' && (ours === 'good' || ours === 'unverified')) return null
@@ -152,6 +157,11 @@ function compareValues(
       break
   }
   return kernel === ours ? null : unequal
+}
+
+/** net.ipv4.ip_local_port_range */
+function isEphemeral(port: string): boolean {
+  return Number(port) >= 32768 && Number(port) <= 60999
 }
 
 const COLUMN = 88
@@ -191,6 +201,8 @@ function summary({ time, length, layers }: TextFrame): string {
         return `${fields.get('src')}>${fields.get('dst')} ttl ${fields.get('ttl')}`
       case 'udp':
         return `udp ${fields.get('sport')}>${fields.get('dport')}`
+      case 'tcp':
+        return `${fields.get('flags')} ${fields.get('sport')} ${fields.get('seq')}+${fields.get('len')}`
       default:
         return `${protocol} ${fields.get('type')}/${fields.get('code')}`
     }

@@ -7,6 +7,7 @@ import {
   type Frame,
   IPV4_HEADER_BYTES,
   PROTOCOL_ICMP,
+  PROTOCOL_TCP,
   PROTOCOL_UDP,
   UDP_HEADER_BYTES,
 } from '../../src/wire/frame.ts'
@@ -14,6 +15,8 @@ import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, IcmpMessage } from '../../src/wire
 import { holdsWholePacket, holdsWholeTransport } from '../../src/wire/ipv4.ts'
 import { formatIpv4 } from '../../src/wire/ipv4-address.ts'
 import { formatMac, formatMacHalves } from '../../src/wire/mac-address.ts'
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TcpHeader } from '../../src/wire/tcp.ts'
+import { describeTcpOptions, parseTcpOptions, TcpOptions } from '../../src/wire/tcp-options.ts'
 import { parseUdp } from '../../src/wire/udp.ts'
 
 /** One header of a frame: its protocol and its fields, as a golden file shows them. */
@@ -34,15 +37,35 @@ export interface TextFrame {
 /** Reads a golden file. */
 export function parseGolden(text: string): TextFrame[] {
   const blocks = text.split(/^frame /m).slice(1)
-  return blocks.map((block) => {
+  return blocks.flatMap((block) => {
     const [head, ...lines] = block.trimEnd().split('\n')
     const numbers = fieldsOf(head!.split(' '))
-    const layers = lines.map((line) => {
+    const rows = lines.filter((line) => !line.startsWith(MORE))
+    const layers = rows.map((line) => {
       const [protocol, ...words] = line.trim().split(' ')
       return { protocol: protocol!, fields: fieldsOf(words) }
     })
-    return { time: Number(numbers.get('t')), length: Number(numbers.get('len')), layers }
+    const first = { time: Number(numbers.get('t')), length: Number(numbers.get('len')), layers }
+    const more = lines.filter((line) => line.startsWith(MORE))
+    return [first, ...more.map((line) => similarTo(first, line.slice(MORE.length)))]
   })
+}
+
+/** A frame of which the text says only what differs from the whole one before it. */
+const MORE = 'more '
+
+function similarTo({ time, length, layers }: TextFrame, text: string): TextFrame {
+  const changes = fieldsOf(text.split(' '))
+  const numberOf = (name: string, before: number) => Number(changes.get(name) ?? before)
+  return {
+    time: numberOf('t', time),
+    length: numberOf('len', length),
+    layers: layers.map(({ protocol, fields }, at) => {
+      const change = (name: string, before: string) => changes.get(`${at + 1}.${name}`) ?? before
+      const changed = [...fields].map(([name, value]) => [name, change(name, value)] as const)
+      return { protocol, fields: new Map(changed) }
+    }),
+  }
 }
 
 function fieldsOf(words: readonly string[]): Map<string, string> {
@@ -129,6 +152,7 @@ function addIpv4(layers: Layer[], frame: Frame): void {
   })
   if (frame.fragmentOffset !== 0) return
   if (frame.protocol === PROTOCOL_UDP) addUdp(layers, frame)
+  else if (frame.protocol === PROTOCOL_TCP) addTcp(layers, frame)
   else if (frame.protocol === PROTOCOL_ICMP) addIcmp(layers, frame)
 }
 
@@ -150,6 +174,38 @@ function addUdp(layers: Layer[], frame: Frame): void {
   if (frame.inner === null) return
   add(layers, 'vxlan', { flags: hex(frame.vxlanFlags, 2), vni: frame.vni })
   addEthernet(layers, frame.inner)
+}
+
+const FLAG_LETTERS: readonly (readonly [number, string])[] = [
+  [TCP_FIN, 'F'],
+  [TCP_SYN, 'S'],
+  [TCP_RST, 'R'],
+  [TCP_PSH, 'P'],
+  [TCP_ACK, '.'],
+]
+
+function addTcp(layers: Layer[], frame: Frame): void {
+  const { header } = frame
+  if (!(header instanceof TcpHeader)) return
+  const options = new TcpOptions()
+  parseTcpOptions(header.options, options)
+  const letters = FLAG_LETTERS.map(([bit, letter]) => (header.flags & bit ? letter : ''))
+  const names = describeTcpOptions(header.options).split(',')
+  const { mss, windowScale, tsValue, tsEcho } = options
+  add(layers, 'tcp', {
+    sport: frame.sourcePort,
+    dport: frame.destinationPort,
+    seq: header.sequence >>> 0,
+    ack: header.acknowledgement >>> 0,
+    flags: letters.join(''),
+    win: header.window,
+    len: frame.l3Length - IPV4_HEADER_BYTES - header.bytes,
+    options: names.map((name) => name.split(' ')[0]).join(','),
+    ...(mss === 0 ? {} : { mss }),
+    ...(windowScale < 0 ? {} : { wscale: windowScale }),
+    ...(options.hasTimestamps ? { tsval: tsValue >>> 0, tsecr: tsEcho >>> 0 } : {}),
+    csum: checksumState(frame),
+  })
 }
 
 function addIcmp(layers: Layer[], frame: Frame): void {

@@ -1,10 +1,18 @@
-/** What happens to packets that are too long, where an MTU is set wrong: the lab's cases A to F. */
+/** What happens to packets that are too long, where an MTU is set wrong: the lab's cases A to F. What
+ * becomes of TCP stands in wrong-mtu-tcp.test.ts. */
 import { describe, expect, it } from 'vitest'
 import { Recorder, type TextFrame } from '../golden/text.ts'
 import { Lab } from '../lab/lab.ts'
-import { dockerOverlay } from '../lab/overlay.ts'
 import { PingRun, udpSend, udpServer } from '../lab/probes.ts'
-import { flannelVxlan, type Setup } from '../lab/schemes.ts'
+import type { Setup } from '../lab/schemes.ts'
+import {
+  bridgedInto1450,
+  bridgedInto1500,
+  bridgedUnfiltered,
+  bridgedWithDf,
+  routed,
+  routedWithoutIcmp,
+} from './wrong-mtu-cases.ts'
 
 const SECOND = 1e12
 const MTU = 1450
@@ -113,19 +121,6 @@ const NOTHING: string[] = []
 const ALL_LOST = [0, 0, 0]
 const FIRST_LOST = [0, 1, 1]
 
-function routed(lab: Lab): Setup {
-  return flannelVxlan(lab, 1500)
-}
-
-function routedWithoutIcmp(lab: Lab): Setup {
-  const setup = routed(lab)
-  lab.on('h1').iptables.run('-I OUTPUT -p icmp --icmp-type fragmentation-needed -j DROP')
-  return setup
-}
-
-const bridged1450 = { containerMtu: 1500, bridgeMtu: 1450, vxlanMtu: 1450 }
-const bridged1500 = { containerMtu: 1500, bridgeMtu: 1500, vxlanMtu: 1500 }
-
 describe('packets of 1500 bytes', () => {
   it('A: routed into a tunnel of 1450: the gateway says so, and cuts what it may', () => {
     expect(run(routed)).toEqual({
@@ -148,7 +143,7 @@ describe('packets of 1500 bytes', () => {
   })
 
   it('C: bridged into a tunnel of 1450: only br_netfilter cuts, and nobody says a word', () => {
-    expect(run((lab) => dockerOverlay(lab, bridged1450))).toEqual({
+    expect(run(bridgedInto1450)).toEqual({
       df: NOTHING,
       dont: REPLIES('10.0.1.12', 64),
       udp: ALL_LOST,
@@ -158,7 +153,7 @@ describe('packets of 1500 bytes', () => {
   })
 
   it('D: bridged into a tunnel of 1500 on 1500: the tunnel answers in the name of the destination', () => {
-    expect(run((lab) => dockerOverlay(lab, bridged1500))).toEqual({
+    expect(run(bridgedInto1500)).toEqual({
       df: REFUSED_AFTER('10.0.1.12'),
       dont: REPLIES('10.0.1.12', 64),
       udp: FIRST_LOST,
@@ -168,7 +163,7 @@ describe('packets of 1500 bytes', () => {
   })
 
   it('E: the same with DF on the outer packets: what may be cut inside is lost', () => {
-    expect(run((lab) => dockerOverlay(lab, { ...bridged1500, df: true }))).toEqual({
+    expect(run(bridgedWithDf)).toEqual({
       df: REFUSED_AFTER('10.0.1.12'),
       dont: NOTHING,
       udp: FIRST_LOST,
@@ -178,7 +173,7 @@ describe('packets of 1500 bytes', () => {
   })
 
   it('F: as C without br_netfilter: all lost', () => {
-    expect(run((lab) => dockerOverlay(lab, { ...bridged1450, brNetfilter: false }))).toEqual({
+    expect(run(bridgedUnfiltered)).toEqual({
       df: NOTHING,
       dont: NOTHING,
       udp: ALL_LOST,

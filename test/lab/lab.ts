@@ -1,18 +1,33 @@
+import type { CostProfile } from '../../src/cpu/cost-profile.ts'
+import { Machine } from '../../src/cpu/machine.ts'
 import { Bridge } from '../../src/host/bridge.ts'
 import { Commands } from '../../src/host/commands.ts'
 import { HostDevice } from '../../src/host/host-device.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
 import { addTap, type Tap } from '../../src/measure/tap.ts'
 import { Simulator } from '../../src/sim/simulator.ts'
+import type { DeviceFeatures } from '../../src/stack/device-features.ts'
 import { Kernel } from '../../src/stack/kernel.ts'
 import { KERNEL_PROFILES, type KernelProfile } from '../../src/stack/kernel-profile.ts'
 import { NetNamespace } from '../../src/stack/namespace.ts'
 import { ipv4, prefix } from '../../src/wire/ipv4-address.ts'
 import { formatMac, type MacAddress, mac } from '../../src/wire/mac-address.ts'
 
+const NO_OFFLOADS: Partial<DeviceFeatures> = {
+  tso: false,
+  gro: false,
+  txChecksum: false,
+  rxChecksum: false,
+  tunnelTso: false,
+  tunnelGro: false,
+}
+const SINGLE_SEGMENTS: Partial<DeviceFeatures> = { gro: false, gsoMaxSegments: 1 }
+
 export interface LabOptions {
   readonly seed?: string
   readonly kernel?: KernelProfile
+  /** The two cores of the lab's machine; without it work takes no time. */
+  readonly costs?: CostProfile
   /** When the hosts are built, picoseconds; the kernel has been up since 0. */
   readonly at?: number
 }
@@ -30,9 +45,11 @@ export class Lab {
   private readonly nodes = new Map<string, Commands>()
 
   constructor(options: LabOptions = {}) {
-    const { seed = 'lab', kernel = KERNEL_PROFILES['6.18']!, at = 0 } = options
+    const { seed = 'lab', kernel = KERNEL_PROFILES['6.18']!, at = 0, costs } = options
     this.simulator = new Simulator(seed)
-    this.kernel = new Kernel(this.simulator, this.ledger, 'lab', kernel)
+    const machine =
+      costs === undefined ? null : new Machine(this.simulator, this.ledger, 'lab', 2, costs)
+    this.kernel = new Kernel(this.simulator, this.ledger, 'lab', kernel, machine)
     this.simulator.run(at)
   }
 
@@ -132,6 +149,19 @@ export class Lab {
       host.addr.add(`${hostAddress(h)}/24`, 'eth0')
       this.route(`h${h}`, 'default', { via: '192.168.50.254' })
       host.sysctl('net.ipv4.ip_forward', 1)
+    }
+  }
+
+  /**
+   * `ethtool -K DEVICE tso off gso off gro off tx off` on every device, as for the captures: frames are
+   * then as on a wire wherever they are seen. Macvlan's cannot be switched off; there units of one
+   * segment do the same.
+   */
+  switchOffloadsOff(): void {
+    for (const commands of this.nodes.values()) {
+      for (const { name, kind } of commands.namespace.devices) {
+        commands.ethtool(name, kind === 'macvlan' ? SINGLE_SEGMENTS : NO_OFFLOADS)
+      }
     }
   }
 

@@ -15,7 +15,7 @@ export class Hosts {
     const ledger = new Ledger()
     this.hosts = addresses.map(
       (address, i) =>
-        new Host(this.simulator, ledger, `h${i + 1}`, {
+        Host.cabled(this.simulator, ledger, `h${i + 1}`, {
           kernel: KERNEL_PROFILES['6.18']!,
           mtu: 1500,
           filterEntries: 128,

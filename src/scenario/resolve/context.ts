@@ -1,10 +1,11 @@
 /** What the parts of the resolver share: the sound input, the raw file, and where faults go. */
 import { suggest } from '../did-you-mean.ts'
 import type { Fault } from '../faults.ts'
-import type { Path, Target } from '../place.ts'
+import { isMapping, type Path, type Target, valueAt } from '../place.ts'
 import type { SchemeRegistry } from '../registry.ts'
 import type { ScenarioInput } from '../schema.ts'
 import type { Shape } from '../shape.ts'
+import { withShorthand } from '../variants.ts'
 
 /** Names that there are, wrong items included; null when a wrong part leaves them in doubt. */
 export type KnownNames = ReadonlySet<string> | null
@@ -71,9 +72,14 @@ export class Context {
 
   /** A list of the file as it was written, wrong items included. */
   rawList(...path: string[]): readonly Readonly<Record<string, unknown>>[] {
-    let value: unknown = this.raw
-    for (const step of path) value = (value as Record<string, unknown> | null | undefined)?.[step]
+    const value = valueAt(this.raw, path)
     return Array.isArray(value) ? value.map((item) => (isRecord(item) ? item : {})) : []
+  }
+
+  /** Keys of a mapping that the file itself has, without defaults; of one written in short the key meant. */
+  rawKeys(...path: Path): readonly string[] {
+    const value = withShorthand(path, valueAt(this.raw, path))
+    return isMapping(value) ? Object.keys(value) : []
   }
 }
 

@@ -1,8 +1,10 @@
 import { suggest } from '../did-you-mean.ts'
+import type { LimitKind } from '../limit-kind.ts'
 import type {
   Comparison,
   ExpectationModel,
   FabricModel,
+  HostModel,
   Metric,
   Percentile,
   WorkloadModel,
@@ -13,7 +15,7 @@ import type { Context } from './context.ts'
 import { knownNodes } from './faults.ts'
 import { type Ends, endsOf, workloadNames } from './workloads.ts'
 
-type MetricKey = Exclude<keyof ExpectationEntry, 'variant'>
+type MetricKey = Exclude<keyof ExpectationEntry, 'variant' | 'panel'>
 
 const METRICS: readonly MetricKey[] = [
   'goodput',
@@ -21,6 +23,15 @@ const METRICS: readonly MetricKey[] = [
   'sent',
   'delivered',
   'rtt',
+  'packetRate',
+  'transactions',
+  'retransmits',
+  'completion',
+  'stall',
+  'fairness',
+  'cores',
+  'coresPerGoodput',
+  'limitedBy',
   'drops',
   'macEntries',
   'macRefused',
@@ -39,30 +50,65 @@ interface Compared {
   readonly atLeast?: number
   readonly atMost?: number
   readonly between?: readonly [number, number]
+  readonly is?: readonly LimitKind[]
 }
 
-/** The metrics of workloads that measure what some kinds of workload do not have. */
-const WITHOUT_RTT: ReadonlySet<WorkloadModel['kind']> = new Set(['udp', 'macof'])
+type Kind = WorkloadModel['kind']
+
+/** Those that know of each packet or request whether it arrived. */
+const COUNTED: readonly Kind[] = ['ping', 'udp', 'udp-rr', 'tcp-rr', 'tcp-crr', 'macof']
+
+/** Metrics that only some kinds of workload have, and what to measure them with. */
+const KINDS: Partial<Record<MetricKey, { kinds: readonly Kind[]; remedy: string }>> = {
+  rtt: {
+    kinds: ['ping', 'udp-rr', 'tcp-rr', 'tcp-crr'],
+    remedy: 'measure it with ping, udp-rr or tcp-rr',
+  },
+  packetRate: { kinds: ['udp', 'udp-rr'], remedy: 'measure it with udp' },
+  transactions: {
+    kinds: ['udp-rr', 'tcp-rr', 'tcp-crr'],
+    remedy: 'measure them with udp-rr, tcp-rr or tcp-crr',
+  },
+  retransmits: { kinds: ['tcp', 'tcp-rr'], remedy: 'measure them with tcp' },
+  completion: { kinds: ['tcp'], remedy: 'measure it with tcp and bytes' },
+  stall: { kinds: ['tcp'], remedy: 'measure it with tcp' },
+  fairness: { kinds: ['tcp'], remedy: 'measure it with tcp' },
+  loss: { kinds: COUNTED, remedy: 'expect retransmits, or drops' },
+  delivered: { kinds: COUNTED, remedy: 'expect goodput' },
+  coresPerGoodput: { kinds: ['udp', 'tcp'], remedy: 'measure it with udp or tcp' },
+}
+
+/** What is read off the cores. */
+const OF_CORES: readonly MetricKey[] = ['cores', 'coresPerGoodput']
 
 export interface Measured {
   readonly fabric: FabricModel
   readonly workloads: readonly WorkloadModel[]
   readonly ends: Ends
+  readonly hosts: readonly HostModel[]
 }
 
 /** An expectation, but for its words and line, which the loader knows. */
 export type Expectation = Omit<ExpectationModel, 'text' | 'line'> & { readonly path: Path }
 
-/** Those that hold in `variant`, checked. */
+/** Which run the expectations are of, and the names of all panels and variants of the file. */
+export interface RunNames {
+  readonly panel: string | null
+  readonly panels: readonly string[]
+  readonly variant: string | null
+  readonly variants: readonly string[]
+}
+
+/** Those that hold in the run, checked. */
 export function resolveExpectations(
   context: Context,
   measured: Measured,
-  variant: string | null,
-  variants: readonly string[],
+  run: RunNames,
 ): Expectation[] {
   return context.input.expect.flatMap((entry, i) => {
     const path = ['expect', i]
-    checkVariants(context, entry, path, variants)
+    checkNames(context, entry.variant, [...path, 'variant'], run.variants)
+    checkNames(context, entry.panel, [...path, 'panel'], run.panels)
     const keys = METRICS.filter((key) => entry[key] !== undefined)
     const [key] = keys
     if (key === undefined) {
@@ -82,26 +128,35 @@ export function resolveExpectations(
       )
     }
     // Another variant may lack the workload or the switch that this one is about.
-    const { variant: only } = entry
-    const isElsewhere = only?.some((name) => variants.includes(name)) ?? false
-    if (isElsewhere && (variant === null || !only!.includes(variant))) return []
+    if (isElsewhere(entry.variant, run.variant, run.variants)) return []
+    if (isElsewhere(entry.panel, run.panel, run.panels)) return []
     const metric = metricOf(context, entry, key, [...path, key], measured)
     const comparison = comparisonOf(context, entry[key] as Compared, [...path, key])
     return metric === null || comparison === null ? [] : [{ metric, comparison, path }]
   })
 }
 
-function checkVariants(
+/** Whether it is said of others only; names that there are not count for nothing. */
+function isElsewhere(
+  only: readonly string[] | undefined,
+  here: string | null,
+  all: readonly string[],
+): boolean {
+  if (!(only?.some((name) => all.includes(name)) ?? false)) return false
+  return here === null || !only!.includes(here)
+}
+
+function checkNames(
   context: Context,
-  entry: ExpectationEntry,
+  names: readonly string[] | undefined,
   path: Path,
-  variants: readonly string[],
+  known: readonly string[],
 ): void {
-  for (const name of entry.variant ?? []) {
-    if (variants.includes(name)) continue
-    const message = `there is no variant ${name}`
-    const remedy = suggest(name, variants, 'variants')
-    context.report('unknown_name', [...path, 'variant'], message, remedy)
+  const what = String(path.at(-1))
+  for (const name of names ?? []) {
+    if (known.includes(name)) continue
+    const remedy = suggest(name, known, `${what}s`)
+    context.report('unknown_name', path, `there is no ${what} ${name}`, remedy)
   }
 }
 
@@ -117,12 +172,20 @@ function metricOf(
     case 'loss':
     case 'sent':
     case 'delivered':
-    case 'rtt': {
+    case 'rtt':
+    case 'packetRate':
+    case 'transactions':
+    case 'retransmits':
+    case 'completion':
+    case 'stall':
+    case 'fairness':
+    case 'cores':
+    case 'coresPerGoodput':
+    case 'limitedBy': {
       const of = workloadOf(context, entry[key]!.of, path, measured, key)
       if (of === null) return null
-      return key === 'rtt'
-        ? { kind: key, of, at: percentileOf(entry.rtt!.stat) }
-        : { kind: key, of }
+      if (key === 'rtt') return { kind: key, of, at: percentileOf(entry.rtt!.stat) }
+      return key === 'cores' ? { kind: key, of, side: entry.cores!.side } : { kind: key, of }
     }
     case 'drops': {
       const { reason = null, at = null } = entry.drops!
@@ -170,9 +233,13 @@ function workloadOf(
   }
   if (!context.checkName(new Set(names), [...path, 'of'], 'workload', name!)) return null
   const workload = measured.workloads.find((each) => each.name === name)
-  if (metric === 'rtt' && workload !== undefined && WITHOUT_RTT.has(workload.kind)) {
-    const message = `${workload.kind} gets no replies and so has no round-trip time`
-    context.report('conflict', path, message, 'measure it with ping or udp-rr')
+  const { kinds, remedy } = KINDS[metric] ?? { kinds: null, remedy: '' }
+  if (workload !== undefined && kinds !== null && !kinds.includes(workload.kind)) {
+    context.report('conflict', path, `${workload.kind} does not measure ${metric}`, remedy)
+  }
+  if (OF_CORES.includes(metric) && measured.hosts.every(({ costs }) => costs === 'none')) {
+    const message = 'with hosts.costs: none no work takes any time of a core'
+    context.report('conflict', path, message, 'remove it, or hosts.costs: server-2020s')
   }
   return name!
 }
@@ -203,6 +270,7 @@ function checkSwitch(context: Context, name: string, path: Path, fabric: FabricM
 }
 
 function comparisonOf(context: Context, given: Compared, path: Path): Comparison | null {
+  if (given.is !== undefined) return { kind: 'is', values: given.is }
   const keys = COMPARISONS.filter((key) => given[key] !== undefined)
   if (keys.length !== 1) {
     if (context.isBroken(...path)) return null

@@ -3,6 +3,7 @@ import type { FabricMode, FabricModel, LinkModel, NodeModel } from '../model.ts'
 import type { Path } from '../place.ts'
 import { MTU_MAX, MTU_MIN } from '../schema/names.ts'
 import { type AddressPlan, planAddresses } from './addresses.ts'
+import { benchGraph } from './bench.ts'
 import type { Context } from './context.ts'
 import { drawnGraph } from './drawn.ts'
 import { resolveSwitch } from './switches.ts'
@@ -35,10 +36,12 @@ export function resolveFabric(context: Context): { fabric: FabricModel; plan: Ad
   const spines = fabric.draw === undefined ? (fabric.spines ?? defaultSpines(mode, racks)) : 0
   checkSize(context, racks, hostsPerRack, spines)
   const graph =
-    fabric.draw === undefined
-      ? generated(context, mode, racks, hostsPerRack, spines)
-      : drawnGraph(context, fabric.draw, mode)
-  const whole = fabric.gateway ? withGateway(context, graph) : graph
+    mode === 'bench'
+      ? benchGraph(context, hostsPerRack)
+      : fabric.draw === undefined
+        ? generated(context, mode, racks, hostsPerRack, spines)
+        : drawnGraph(context, fabric.draw, mode)
+  const whole = fabric.gateway && mode !== 'bench' ? withGateway(context, graph) : graph
   const plan = planAddresses(context, mode, whole)
   const model = {
     mode,

@@ -79,6 +79,11 @@ function linksOf(
   fabric: FabricModel,
   known: KnownNames,
 ): FaultedLink[] {
+  if (fabric.mode === 'bench') {
+    const message = 'faults befall cables, and on a bench there are none'
+    context.report('conflict', path, message, 'remove it, or another fabric.mode')
+    return []
+  }
   if (entry.link === undefined && entry.node === undefined) {
     if (context.isBroken(...path, 'link') || context.isBroken(...path, 'node')) return []
     const message = 'where it happens is not said'

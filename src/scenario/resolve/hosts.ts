@@ -1,7 +1,11 @@
-import type { FabricModel, HostModel } from '../model.ts'
+import type { FabricModel, HostModel, NicModel } from '../model.ts'
+import type { NicOverride, NicSection } from '../schema/hosts.ts'
 import type { AddressPlan } from './addresses.ts'
 import type { Context, KnownNames } from './context.ts'
 import { checkMtu } from './fabric.ts'
+
+/** What drivers of NICs set up by themselves. */
+const QUEUES_MAX = 64
 
 /** Every host with what is said of all and of it alone. */
 export function resolveHosts(
@@ -19,17 +23,19 @@ export function resolveHosts(
   }
   return plan.hosts.map(({ host, rack, address, prefixLength, gateway }) => {
     const own = Object.hasOwn(hosts.override, host) ? hosts.override[host]! : {}
-    const { mtu = linkMtu.get(host) ?? fabric.links[0]?.mtu ?? 1500, ...nic } = hosts.nic
+    const mtu = linkMtu.get(host) ?? context.input.fabric.links.mtu
+    const cpus = own.cpus ?? hosts.cpus
     return {
       name: host,
       rack,
       address,
       prefixLength,
       gateway,
-      cpus: own.cpus ?? hosts.cpus,
-      nic: { ...nic, mtu, ...own.nic },
+      cpus,
+      nic: nicOf(hosts.nic, own.nic ?? {}, mtu, cpus),
       kernel: own.kernel ?? hosts.kernel,
-      costs: hosts.costs,
+      costs: own.costs ?? hosts.costs,
+      deviceOffloads: own.deviceOffloads ?? hosts.deviceOffloads,
       sysctls: new Map(
         Object.entries({ ...hosts.sysctls, ...own.sysctls }).map(([key, value]) => [
           key,
@@ -38,6 +44,18 @@ export function resolveHosts(
       ),
     }
   })
+}
+
+/** What is said of one host wins, and a single key over the one that stands for several. */
+function nicOf(all: NicSection, own: NicOverride, linkMtu: number, cpus: number): NicModel {
+  const { tunnelOffload: _, ...nic } = { ...all, ...own }
+  return {
+    ...nic,
+    mtu: nic.mtu ?? linkMtu,
+    queues: nic.queues ?? Math.min(cpus, QUEUES_MAX),
+    tunnelTso: own.tunnelTso ?? own.tunnelOffload ?? all.tunnelTso ?? all.tunnelOffload,
+    tunnelGro: own.tunnelGro ?? own.tunnelOffload ?? all.tunnelGro ?? all.tunnelOffload,
+  }
 }
 
 function checkOverrides(context: Context, fabric: FabricModel): void {

@@ -68,7 +68,8 @@ export function checkNetworks(
     checkRoom(context, network, counts)
     const findings = context.registry.check?.(network.scheme, network.options, {
       network: network.name,
-      mode: fabric.mode,
+      // To a scheme the bridge of a bench is a switch like any other.
+      mode: fabric.mode === 'bench' ? 'l2' : fabric.mode,
       fabricSubnet: fabric.subnet,
       hosts: hosts.map(({ name, address, nic }) => ({
         name,

@@ -14,6 +14,9 @@ export type { Expectation }
 
 export interface RunOfFile {
   readonly file: string
+  readonly panel: string | null
+  /** All that the file has; so are `variants`. */
+  readonly panels: readonly string[]
   readonly variant: string | null
   readonly variants: readonly string[]
   /** Words and line of an expectation. */
@@ -36,14 +39,10 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     hostNames: knownHosts(context, fabric),
   }
   const workloads = resolveWorkloads(context, ends)
-  const expected = resolveExpectations(
-    context,
-    { fabric, workloads, ends },
-    run.variant,
-    run.variants,
-  )
+  const expected = resolveExpectations(context, { fabric, workloads, ends, hosts }, run)
   return {
     name: input.name ?? baseName(run.file),
+    panel: run.panel,
     variant: run.variant,
     why: input.why,
     source: input.source ?? null,

@@ -6,12 +6,15 @@ import type {
   Flow,
   HostModel,
   MacofModel,
+  TcpModel,
+  TcpTransactionsModel,
   UdpModel,
   WorkloadModel,
 } from '../model.ts'
 import type { Path } from '../place.ts'
 import type { WorkloadEntry } from '../schema/workload.ts'
 import type { Context, KnownNames } from './context.ts'
+import { checkTakesTime, checkUnpaced, coresOf, type PairedEntry, warmupOf } from './measured.ts'
 import { pairsAmong } from './pairs.ts'
 
 const FLOWS_MAX = 200_000
@@ -19,6 +22,18 @@ const UDP_RATE_DEFAULT = 100e6
 /** An IP packet of 65535 bytes less the headers of IPv4 and UDP (or ICMP). */
 const PAYLOAD_MAX = 65_507
 const FRAME_MIN = 14
+const STREAM_MAX = 1e12
+
+/** Least and most bytes of what each kind sends at once. */
+const SIZES: Readonly<Record<WorkloadEntry['kind'], readonly [number, number]>> = {
+  ping: [0, PAYLOAD_MAX],
+  udp: [0, PAYLOAD_MAX],
+  'udp-rr': [0, PAYLOAD_MAX],
+  tcp: [1, STREAM_MAX],
+  'tcp-rr': [1, STREAM_MAX],
+  'tcp-crr': [1, STREAM_MAX],
+  macof: [FRAME_MIN, 65_535],
+}
 
 /** What an end of a flow may be. */
 export interface Ends {
@@ -29,7 +44,6 @@ export interface Ends {
 }
 
 type Entry<K extends WorkloadEntry['kind']> = Extract<WorkloadEntry, { kind: K }>
-type FlowEntry = Exclude<WorkloadEntry, { kind: 'macof' }>
 
 export function resolveWorkloads(context: Context, ends: Ends): WorkloadModel[] {
   const names = workloadNames(context)
@@ -70,33 +84,42 @@ function workloadOf(
   ends: Ends,
 ): WorkloadModel {
   checkSize(context, entry, path)
+  if (entry.kind === 'macof') return macofOf(context, entry, name, path, ends)
+  const flows = flowsOf(context, entry, path, ends)
+  const { at } = entry
+  const { senderCore, receiverCore } = coresOf(context, entry, path, flows, ends)
+  if (entry.kind === 'ping') {
+    const { kind, count, interval, size, dontFragment, ttl, tos } = entry
+    return { kind, name, at, flows, senderCore, count, interval, size, dontFragment, ttl, tos }
+  }
+  const { for: duration, port } = entry
+  const warmup = warmupOf(context, entry, path)
+  const measured = { name, at, flows, senderCore, receiverCore, duration, warmup, port }
   switch (entry.kind) {
-    case 'ping': {
-      const { kind, at, count, interval, size, dontFragment, ttl, tos } = entry
-      const flows = flowsOf(context, entry, path, ends)
-      return { kind, name, at, flows, count, interval, size, dontFragment, ttl, tos }
-    }
     case 'udp':
-      return udpOf(context, entry, name, path, flowsOf(context, entry, path, ends))
+      return udpOf(context, entry, path, measured, ends)
     case 'udp-rr': {
-      const { kind, at, size, replySize, for: duration, outstanding, timeout, port } = entry
-      const flows = flowsOf(context, entry, path, ends)
-      return { kind, name, at, flows, size, replySize, duration, outstanding, timeout, port }
+      const { kind, size, replySize, outstanding, timeout } = entry
+      return { kind, ...measured, size, replySize, outstanding, timeout }
     }
-    case 'macof':
-      return macofOf(context, entry, name, path, ends)
+    case 'tcp':
+      return tcpOf(context, entry, path, measured, ends)
     default:
-      return entry satisfies never
+      return transactionsOf(entry, measured)
   }
 }
 
+type Measured = Omit<
+  UdpModel,
+  'kind' | 'packetRate' | 'size' | 'parallel' | 'dontFragment' | 'ttl' | 'tos'
+>
+
 function checkSize(context: Context, entry: WorkloadEntry, path: Path): void {
-  const [least, most] = entry.kind === 'macof' ? [FRAME_MIN, 65_535] : [0, PAYLOAD_MAX]
-  const sizes = entry.kind === 'udp-rr' ? (['size', 'replySize'] as const) : (['size'] as const)
-  for (const key of sizes) {
-    const size = (entry as { size: number; replySize?: number })[key] ?? 0
-    if (size >= least && size <= most) continue
-    const message = `a ${key} of ${size} bytes fits no packet`
+  const [least, most] = SIZES[entry.kind]
+  for (const key of ['size', 'replySize', 'writeSize', 'bytes'] as const) {
+    const size = (entry as { [K in typeof key]?: number })[key]
+    if (size === undefined || (size >= least && size <= most)) continue
+    const message = `a ${key} of ${size} bytes ${most <= 65_535 ? 'fits no packet' : 'is none'}`
     context.report('out_of_range', [...path, key], message, `${least} to ${most} bytes`)
   }
 }
@@ -104,40 +127,62 @@ function checkSize(context: Context, entry: WorkloadEntry, path: Path): void {
 function udpOf(
   context: Context,
   entry: Entry<'udp'>,
-  name: string,
   path: Path,
-  flows: readonly Flow[],
+  measured: Measured,
+  ends: Ends,
 ): UdpModel {
-  const { kind, at, size, for: duration, parallel, port, dontFragment, ttl, tos } = entry
-  if (entry.rate !== undefined && entry.packetRate !== undefined) {
+  const { kind, size, parallel, dontFragment, ttl, tos } = entry
+  const packetRate = packetRateOf(context, entry, path)
+  if (packetRate === Infinity) {
+    checkUnpaced(context, [...path, 'packetRate'], measured.flows, ends)
+  }
+  return { kind, ...measured, packetRate, size, parallel, dontFragment, ttl, tos }
+}
+
+function packetRateOf(context: Context, entry: Entry<'udp'>, path: Path): number {
+  const { rate, packetRate: given, size } = entry
+  if (rate !== undefined && given !== undefined) {
     const message = 'both "rate" and "packetRate" are given'
     context.report('conflict', [...path, 'packetRate'], message, 'remove one of the two', 'key')
   }
-  const bits = entry.rate ?? UDP_RATE_DEFAULT
-  if (size === 0 && entry.packetRate === undefined) {
+  if (given === 'max') return Infinity
+  const bits = rate ?? UDP_RATE_DEFAULT
+  if (size === 0 && given === undefined) {
     const message = 'packets without payload have no payload rate'
     context.report('conflict', [...path, 'size'], message, 'give packetRate instead of rate')
   }
-  const packetRate = entry.packetRate ?? bits / (8 * Math.max(1, size))
+  const packetRate = given ?? bits / (8 * Math.max(1, size))
   if (packetRate === 0) {
-    const key = entry.packetRate === undefined ? 'rate' : 'packetRate'
+    const key = given === undefined ? 'rate' : 'packetRate'
     const message = 'at this rate nothing is ever sent'
     context.report('out_of_range', [...path, key], message, 'a rate above 0')
   }
-  return {
-    kind,
-    name,
-    at,
-    flows,
-    packetRate,
-    size,
-    duration,
-    parallel,
-    port,
-    dontFragment,
-    ttl,
-    tos,
-  }
+  return packetRate
+}
+
+function tcpOf(
+  context: Context,
+  entry: Entry<'tcp'>,
+  path: Path,
+  measured: Measured,
+  ends: Ends,
+): TcpModel {
+  const { kind, bytes = null, parallel, writeSize, direction } = entry
+  if (bytes === null) checkTakesTime(context, path, measured.flows, ends)
+  return { kind, ...measured, ...socketOf(entry), bytes, parallel, writeSize, direction }
+}
+
+function transactionsOf(
+  entry: Entry<'tcp-rr'> | Entry<'tcp-crr'>,
+  measured: Measured,
+): TcpTransactionsModel {
+  const { kind, size, replySize, outstanding } = entry
+  return { kind, ...measured, ...socketOf(entry), size, replySize, outstanding }
+}
+
+function socketOf(entry: Entry<'tcp' | 'tcp-rr' | 'tcp-crr'>) {
+  const { congestion, sendBuffer = null, receiveBuffer = null, noDelay } = entry
+  return { congestion, sendBuffer, receiveBuffer, noDelay }
 }
 
 function macofOf(
@@ -169,7 +214,7 @@ function macofOf(
   }
 }
 
-function flowsOf(context: Context, entry: FlowEntry, path: Path, ends: Ends): Flow[] {
+function flowsOf(context: Context, entry: PairedEntry, path: Path, ends: Ends): Flow[] {
   const { from, to, pairs, among } = entry
   if (pairs !== undefined) {
     for (const key of ['from', 'to'] as const) {
@@ -204,8 +249,8 @@ function flowsOf(context: Context, entry: FlowEntry, path: Path, ends: Ends): Fl
 
 function pairFlows(
   context: Context,
-  pairs: NonNullable<FlowEntry['pairs']>,
-  among: FlowEntry['among'],
+  pairs: NonNullable<PairedEntry['pairs']>,
+  among: PairedEntry['among'],
   path: Path,
   ends: Ends,
 ): Flow[] {

@@ -1,12 +1,14 @@
 /** The section `expect`: what must come out, so that a scenario is a test. */
 import { z } from 'zod'
 import { DROP_REASONS, type DropReason } from '../../measure/drop-reason.ts'
-import { count, duration, fraction, rate } from '../../schemes/option-types.ts'
+import { count, duration, fraction, packetRate, rate } from '../../schemes/option-types.ts'
+import { LIMIT_KINDS } from '../limit-kind.ts'
 import { comparison, oneOrMany, reference } from './names.ts'
 
 const of = reference().exactOptional().describe('A workload. Default: the only one there is.')
 const atSwitch = reference().exactOptional().describe('A switch. Default: all together.')
 const number = () => count(0, 1e15)
+const real = () => z.number().min(0).max(1e12)
 const reasons = Object.keys(DROP_REASONS) as [DropReason, ...DropReason[]]
 
 const ofWorkload = (value: () => z.ZodType<number>, what: string) =>
@@ -24,6 +26,9 @@ export const expectation = z.strictObject({
   variant: oneOrMany(reference())
     .exactOptional()
     .describe('In which variants it holds. Default: in all.'),
+  panel: oneOrMany(reference())
+    .exactOptional()
+    .describe('In which panels it holds. Default: in all.'),
   goodput: ofWorkload(rate, 'Payload of a workload that arrived, a second.'),
   loss: ofWorkload(fraction, 'Packets of a workload that did not arrive.'),
   sent: ofWorkload(number, 'Packets (requests) of a workload sent.'),
@@ -42,6 +47,34 @@ export const expectation = z.strictObject({
     })
     .exactOptional()
     .describe('Round-trip time of a workload.'),
+  packetRate: ofWorkload(packetRate, 'Packets of a workload that arrived, a second.'),
+  transactions: ofWorkload(real, 'Requests of a workload answered, a second.'),
+  retransmits: ofWorkload(number, 'TCP segments of a workload that were sent again.'),
+  completion: ofWorkload(
+    duration,
+    'From the start of a tcp workload with `bytes` until all of them were read.',
+  ),
+  stall: ofWorkload(duration, 'The longest time in which a flow of a tcp workload got nothing.'),
+  fairness: ofWorkload(real, 'Jain’s index of the goodput of the flows: 1 = all alike.'),
+  cores: z
+    .strictObject({
+      of,
+      side: z
+        .enum(['send', 'receive', 'both'])
+        .default('both')
+        .describe('Machines of the senders, of the receivers, or of both.'),
+      ...comparison(real),
+    })
+    .exactOptional()
+    .describe('Cores busy while a workload was measured.'),
+  coresPerGoodput: ofWorkload(real, 'Cores busy for 10 Gb/s of goodput of a workload.'),
+  limitedBy: z
+    .strictObject({
+      of,
+      is: oneOrMany(z.enum(LIMIT_KINDS)).describe('One of these.'),
+    })
+    .exactOptional()
+    .describe('What kept a workload from going faster.'),
   drops: z
     .strictObject({
       reason: z.enum(reasons).exactOptional().describe('Default: all losses together.'),

@@ -12,7 +12,7 @@ const linkFields = {
   rate: rate().describe('Bits per second, each direction.'),
   delay: duration().describe('Propagation delay.'),
   mtu: size().describe('Largest IP packet of the ports at both ends.'),
-  queue: size().describe('Transmit queue of each end.'),
+  queue: size().describe('Transmit queue of a switch or router; a host has `hosts.nic.txQueue`.'),
 }
 
 const linkDefaults = z.strictObject({
@@ -143,11 +143,13 @@ const draw = z.strictObject({
 
 export const fabric = z.strictObject({
   mode: z
-    .enum(['l2', 'l3', 'cloud'])
+    .enum(['l2', 'l3', 'cloud', 'bench'])
     .exactOptional()
     .describe(
       '`l2`: one broadcast domain; `l3`: each leaf routes for its rack, with ECMP between leaves; ' +
-        '`cloud`: no broadcast, no unknown MAC, source check. Default: l2 for one rack, l3 for more.',
+        '`cloud`: no broadcast, no unknown MAC, source check; `bench`: no cables: the hosts are network ' +
+        'namespaces of one kernel, with the cores of one machine, each joined by a veth pair to the ' +
+        'bridge of a namespace `sw`. Default: l2 for one rack, l3 for more.',
     ),
   racks: z.int().min(1).max(4096).exactOptional().describe('Racks, each with a leaf. Default 1.'),
   hostsPerRack: z.int().min(1).max(4096).exactOptional().describe('Hosts of a rack. Default 2.'),

@@ -33,6 +33,18 @@ const tos = z.int().min(0).max(255).default(0).describe('The byte of DSCP and EC
 const dontFragment = z.boolean().default(false).describe('Set the DF bit.')
 const lasting = duration().prefault('1s').describe('How long it sends.')
 const payload = (bytes: number) => size().prefault(bytes)
+const warmup = duration()
+  .exactOptional()
+  .describe('Cut off the beginning of what is measured, as `iperf3 -O`. Default: by `for`.')
+
+const core = z.int().min(0).max(1023)
+const senderCore = core
+  .exactOptional()
+  .describe('Core that the senders are bound to, from 0. Default: the scheduler chooses.')
+const receiverCore = core
+  .exactOptional()
+  .describe('Core that the receivers are bound to. Default: the scheduler chooses.')
+const cores = { senderCore, receiverCore }
 
 const ping = z.strictObject({
   kind: z.literal('ping').describe('ICMP echo requests.'),
@@ -41,6 +53,7 @@ const ping = z.strictObject({
   count: z.int().min(1).max(10_000_000).default(5).describe('Requests of each pair.'),
   interval: duration().prefault('1s').describe('Time between two requests.'),
   size: payload(56).describe('ICMP payload, as `ping -s`.'),
+  senderCore,
   dontFragment,
   ttl,
   tos,
@@ -51,7 +64,12 @@ const udp = z.strictObject({
   ...shared,
   ...ends,
   rate: rate().exactOptional().describe('Payload of each pair, as `iperf -b`. Default 100Mbps.'),
-  packetRate: packetRate().exactOptional().describe('Packets of each pair, instead of `rate`.'),
+  packetRate: z
+    .union([packetRate(), z.literal('max')])
+    .exactOptional()
+    .describe(
+      'Packets of each pair, instead of `rate`; `max`: as fast as the cores can, as `iperf3 -b 0`.',
+    ),
   size: payload(1400).describe('UDP payload of a packet.'),
   for: lasting,
   parallel: z
@@ -61,6 +79,8 @@ const udp = z.strictObject({
     .default(1)
     .describe('Flows (source ports) that the packets of a pair are spread over.'),
   port: portNumber().default(5001).describe('Destination port.'),
+  warmup,
+  ...cores,
   dontFragment,
   ttl,
   tos,
@@ -76,6 +96,73 @@ const udpRequestResponse = z.strictObject({
   outstanding: z.int().min(1).max(10_000).default(1).describe('Requests in flight of each pair.'),
   timeout: duration().prefault('1s').describe('After which a request is given up.'),
   port: portNumber().default(12865).describe('Destination port.'),
+  warmup,
+  ...cores,
+})
+
+const tcpSocket = {
+  congestion: z
+    .enum(['cubic', 'reno'])
+    .default('cubic')
+    .describe('Congestion control (TCP_CONGESTION).'),
+  sendBuffer: size().exactOptional().describe('SO_SNDBUF. Default: tuned by the kernel.'),
+  receiveBuffer: size().exactOptional().describe('SO_RCVBUF. Default: tuned by the kernel.'),
+}
+const noDelay = z.boolean().describe('TCP_NODELAY: small writes do not wait for ACKs.')
+
+const tcp = z.strictObject({
+  kind: z.literal('tcp').describe('Bulk data over TCP, as iperf3 sends it.'),
+  ...shared,
+  ...ends,
+  for: lasting,
+  bytes: size().exactOptional().describe('Bytes of each flow, within `for` at most.'),
+  parallel: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('Flows of each pair, as `iperf3 -P`; each has a thread on either side.'),
+  direction: z
+    .enum(['forward', 'reverse', 'bidirectional'])
+    .default('forward')
+    .describe('Who sends: `from`, or `to` (`iperf3 -R`), or both (`--bidir`).'),
+  writeSize: size().prefault('128KiB').describe('Bytes of one system call.'),
+  ...tcpSocket,
+  noDelay: noDelay.default(false),
+  port: portNumber().default(5201).describe('Port of the receiver.'),
+  warmup,
+  ...cores,
+})
+
+const tcpTransactions = {
+  ...shared,
+  ...ends,
+  size: size().prefault(1).describe('Bytes of a request.'),
+  replySize: size().prefault(1).describe('Bytes of a reply.'),
+  for: lasting,
+  outstanding: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('Connections of each pair, with one request under way on each.'),
+  ...tcpSocket,
+  noDelay: noDelay.default(false),
+  port: portNumber().default(12865).describe('Port of the receiver.'),
+  warmup,
+  ...cores,
+}
+
+const tcpRequestResponse = z.strictObject({
+  kind: z.literal('tcp-rr').describe('Requests over TCP, each answered, as netperf TCP_RR.'),
+  ...tcpTransactions,
+})
+
+const tcpConnect = z.strictObject({
+  kind: z
+    .literal('tcp-crr')
+    .describe('As tcp-rr with a new connection for each request, as netperf TCP_CRR.'),
+  ...tcpTransactions,
 })
 
 const macof = z.strictObject({
@@ -97,6 +184,14 @@ const macof = z.strictObject({
   count: z.int().min(1).max(1e9).exactOptional().describe('Frames, if fewer than `for` admits.'),
 })
 
-export const workload = z.discriminatedUnion('kind', [ping, udp, udpRequestResponse, macof])
+export const workload = z.discriminatedUnion('kind', [
+  ping,
+  udp,
+  udpRequestResponse,
+  tcp,
+  tcpRequestResponse,
+  tcpConnect,
+  macof,
+])
 
 export type WorkloadEntry = z.output<typeof workload>

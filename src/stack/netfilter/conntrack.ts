@@ -1,3 +1,4 @@
+import { STAGE_CONNTRACK, STAGE_CONNTRACK_NEW } from '../../cpu/stage.ts'
 import { SECOND } from '../../sim/units.ts'
 import { type Frame, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/frame.ts'
 import { IcmpMessage } from '../../wire/icmp.ts'
@@ -58,6 +59,7 @@ export class Conntrack {
     const known = trackedBy(frame)
     // The loopback device and a bridge under the same rules bring a packet here a second time.
     if (known !== null && known.entry.owner === this) return frame
+    this.namespace.spend(STAGE_CONNTRACK, frame)
     const found = this.flowOf(frame, hook)
     if (found === FULL) {
       this.namespace.drop(frame, 'conntrack_full', device, this.fullness)
@@ -84,13 +86,14 @@ export class Conntrack {
     if (frame.protocol === PROTOCOL_ICMP && header instanceof IcmpMessage && header.isError) {
       return this.flowOfError(frame)
     }
-    const { key, table } = this
+    const { key, table, namespace } = this
     if (!key.read(frame)) return null
-    const { now } = this.namespace.kernel.simulator
+    const { now } = namespace.kernel.simulator
     const found = table.find(key, now)
     if (found !== null && !isReopened(found, header)) return found
+    namespace.spend(STAGE_CONNTRACK_NEW, frame)
     if (found !== null) table.remove(found.entry)
-    if (!table.admits(key, this.namespace.sysctls.nfConntrackMax, now)) return FULL
+    if (!table.admits(key, namespace.sysctls.nfConntrackMax, now)) return FULL
     return new ConntrackEntry(this, key).original
   }
 

@@ -1,3 +1,4 @@
+import { STAGE_NAT, STAGE_NETFILTER_HOOK } from '../../cpu/stage.ts'
 import type { Frame } from '../../wire/frame.ts'
 import { ICMP_DEST_UNREACH } from '../../wire/icmp.ts'
 import { contains, type Ipv4Address, maskOf } from '../../wire/ipv4-address.ts'
@@ -108,6 +109,7 @@ export class Netfilter implements PacketFilter {
   }
 
   run(hook: number, frame: Frame, input: NetDevice | null, output: NetDevice | null): Frame | null {
+    if (this.isHooked(hook)) this.namespace.spend(STAGE_NETFILTER_HOOK, frame)
     switch (hook) {
       case HOOK_PREROUTING:
       case HOOK_OUTPUT:
@@ -117,6 +119,14 @@ export class Netfilter implements PacketFilter {
       default:
         return this.leave(hook, frame, input, output)
     }
+  }
+
+  /** Whether anything is registered there. Conntrack is at every hook but FORWARD. */
+  private isHooked(hook: number): boolean {
+    const { raw, filter } = this
+    if (this.mangle !== null || (this.conntrack !== null && hook !== HOOK_FORWARD)) return true
+    if (filter !== null && filter.hooks[hook] !== null) return true
+    return raw !== null && raw.hooks[hook] !== null
   }
 
   /** PREROUTING and OUTPUT. */
@@ -222,6 +232,7 @@ export class Netfilter implements PacketFilter {
     const { entry } = tracked
     let passed: Frame | null = frame
     if (isNew(tracked) && !entry.isConfirmed && !isBound(tracked, manip)) {
+      this.namespace.spend(STAGE_NAT, frame)
       passed = this.bind(hook, frame, input, output, manip)
       if (passed === null) return null
     }
@@ -233,10 +244,10 @@ export class Netfilter implements PacketFilter {
         return null
       }
     }
+    if (!isRewritten(tracked, manip)) return passed
     const translated = this.nat!.translate(passed, tracked, manip)
-    if (frame.trace !== 0 && isRewritten(tracked, manip)) {
-      this.namespace.charge('nat', translated, entry)
-    }
+    this.namespace.spend(STAGE_NAT, translated)
+    this.namespace.charge('nat', translated, entry)
     return translated
   }
 

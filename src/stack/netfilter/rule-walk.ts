@@ -1,3 +1,4 @@
+import { STAGE_NETFILTER_RULE } from '../../cpu/stage.ts'
 import type { Frame } from '../../wire/frame.ts'
 import type { NetDevice } from '../device.ts'
 import type { NetNamespace } from '../namespace.ts'
@@ -42,6 +43,7 @@ export class RuleWalk {
         continue
       }
       const rule = rules[at++]!
+      namespace.spend(STAGE_NETFILTER_RULE, frame)
       if (!rule.fits(frame, input, output, namespace)) continue
       rule.packets++
       rule.bytes += frame.l3Length

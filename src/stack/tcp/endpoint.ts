@@ -1,0 +1,22 @@
+import type { DropReason } from '../../measure/drop-reason.ts'
+import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import type { Incoming } from './incoming.ts'
+
+/**
+ * What became of a segment: its data was kept, it was a control segment, or it was dropped. `retry`: the
+ * endpoint is gone, and another one is to be looked for.
+ */
+export type Verdict = DropReason | 'delivered' | 'consumed' | 'retry'
+
+/** One side of a connection, in whatever state: what segments of four addresses and ports belong to. */
+export abstract class Endpoint {
+  localAddress: Ipv4Address = 0
+  localPort = 0
+  remoteAddress: Ipv4Address = 0
+  remotePort = 0
+  /** The next one of its bucket in the table. */
+  chained: Endpoint | null = null
+
+  /** A segment for this connection, in kernel context. The table books its end. */
+  abstract receive(segment: Incoming): Verdict
+}

@@ -1,0 +1,64 @@
+/** Content at an offset of a stream. */
+interface Chunk {
+  readonly start: number
+  readonly bytes: Uint8Array
+}
+
+/** The bytes of a stream where they are not zeros: chunks in order, which do not overlap. */
+export class StreamContent {
+  private readonly chunks: Chunk[] = []
+
+  get isEmpty(): boolean {
+    return this.chunks.length === 0
+  }
+
+  /** Notes `bytes` at `start`; what is known of that range already stays as it is. */
+  put(start: number, bytes: Uint8Array): void {
+    const { chunks } = this
+    let at = chunks.length
+    while (at > 0 && chunks[at - 1]!.start > start) at--
+    let from = start
+    const end = start + bytes.length
+    if (at > 0) from = Math.max(from, endOf(chunks[at - 1]!))
+    while (from < end) {
+      const next = chunks[at]
+      const until = next === undefined ? end : Math.min(end, next.start)
+      if (until > from) {
+        chunks.splice(at++, 0, { start: from, bytes: bytes.subarray(from - start, until - start) })
+      }
+      if (next === undefined) return
+      from = Math.max(from, endOf(next))
+      at++
+    }
+  }
+
+  /** The bytes of [start, end); null when they are all zeros. */
+  slice(start: number, end: number): Uint8Array | null {
+    let result: Uint8Array | null = null
+    for (const chunk of this.chunks) {
+      if (chunk.start >= end) break
+      const last = endOf(chunk)
+      if (last <= start) continue
+      if (chunk.start <= start && last >= end) {
+        return chunk.bytes.subarray(start - chunk.start, end - chunk.start)
+      }
+      result ??= new Uint8Array(end - start)
+      const from = Math.max(start, chunk.start)
+      const until = Math.min(end, last)
+      result.set(chunk.bytes.subarray(from - chunk.start, until - chunk.start), from - start)
+    }
+    return result
+  }
+
+  /** Forgets what lies before `offset`. */
+  release(offset: number): void {
+    const { chunks } = this
+    let gone = 0
+    while (gone < chunks.length && endOf(chunks[gone]!) <= offset) gone++
+    if (gone > 0) chunks.splice(0, gone)
+  }
+}
+
+function endOf(chunk: Chunk): number {
+  return chunk.start + chunk.bytes.length
+}

@@ -1,0 +1,193 @@
+import type { Frame } from '../../wire/frame.ts'
+import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PORT_UNREACH, type IcmpMessage } from '../../wire/icmp.ts'
+import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import { TcpHeader } from '../../wire/tcp.ts'
+import type { NetDevice } from '../device.ts'
+import type { SendError } from '../ipv4.ts'
+import type { NetNamespace } from '../namespace.ts'
+import { breakConnection } from './close.ts'
+import { Connection } from './connection.ts'
+import { ConnectionTable } from './connection-table.ts'
+import type { TcpError } from './constants.ts'
+import type { Endpoint, Verdict } from './endpoint.ts'
+import { Incoming } from './incoming.ts'
+import { syncMss } from './mss.ts'
+import { currentRoute, pathMtu, routeError } from './path.ts'
+import { replyReset } from './reply.ts'
+import { retransmitLonger } from './retransmit.ts'
+import { TcpListener } from './tcp-listener.ts'
+import { TcpSocket, type TcpSocketOptions } from './tcp-socket.ts'
+
+/** Backlog of a listener that names none (SOMAXCONN). */
+const BACKLOG = 4096
+
+/** TCP of one namespace: its connections and listeners, and what belongs to neither (net/ipv4/tcp_ipv4.c). */
+export class Tcp {
+  readonly namespace: NetNamespace
+  private readonly table = new ConnectionTable()
+  private readonly listeners = new Map<number, TcpListener>()
+  /** Connections of each local port. */
+  private readonly ports = new Map<number, number>()
+  private readonly incoming = new Incoming()
+
+  constructor(namespace: NetNamespace) {
+    this.namespace = namespace
+  }
+
+  /** Connections in whatever state, TIME-WAIT included. */
+  get connections(): number {
+    return this.table.size
+  }
+
+  open(options: TcpSocketOptions): TcpSocket {
+    return new TcpSocket(this, options)
+  }
+
+  /** @param port undefined takes a free one. @returns null when the port is taken. */
+  listen(
+    port: number | undefined,
+    options: TcpSocketOptions & { readonly backlog?: number },
+  ): TcpListener | null {
+    const chosen = port ?? this.freePort((each) => !this.isUsed(each))
+    if (chosen === null || this.listeners.has(chosen)) return null
+    const listener = new TcpListener(this, chosen, options.backlog ?? BACKLOG, options)
+    this.listeners.set(chosen, listener)
+    return listener
+  }
+
+  stopListening(listener: TcpListener): void {
+    if (this.listeners.get(listener.port) === listener) this.listeners.delete(listener.port)
+  }
+
+  private isUsed(port: number): boolean {
+    return this.listeners.has(port) || this.ports.has(port)
+  }
+
+  private freePort(isFree: (port: number) => boolean): number | null {
+    const { random, profile } = this.namespace.kernel
+    const [low, high] = profile.localPorts
+    const start = random.integer(low, high)
+    for (let i = 0; i <= high - low; i++) {
+      const port = low + ((start - low + i) % (high - low + 1))
+      if (isFree(port)) return port
+    }
+    return null
+  }
+
+  /** Gives a socket its addresses and a port, and a place in the table (inet_hash_connect). */
+  bind(
+    socket: TcpSocket,
+    destination: Ipv4Address,
+    port: number,
+  ): SendError | 'EADDRNOTAVAIL' | null {
+    socket.remoteAddress = destination
+    socket.remotePort = port
+    const route = currentRoute(socket)
+    const error = routeError(socket, route)
+    if (error !== null || route === null) return error ?? 'ENETUNREACH'
+    const { ipv4 } = this.namespace
+    const source =
+      route.type === 'local'
+        ? destination
+        : (route.source ?? ipv4.selectSource(route.device!, route.via ?? destination))
+    if (source === null) return 'EADDRNOTAVAIL'
+    socket.localAddress = source
+    const isFree = (each: number) =>
+      !this.listeners.has(each) && this.table.find(source, each, destination, port) === null
+    const local = socket.localPort === 0 ? this.freePort(isFree) : socket.localPort
+    if (local === null || this.table.find(source, local, destination, port) !== null) {
+      return 'EADDRNOTAVAIL'
+    }
+    socket.localPort = local
+    // The path may depend on the ports.
+    socket.routeGeneration = -1
+    this.add(socket)
+    return null
+  }
+
+  add(entry: Endpoint): void {
+    this.table.add(entry)
+    this.ports.set(entry.localPort, (this.ports.get(entry.localPort) ?? 0) + 1)
+  }
+
+  forget(entry: Endpoint): void {
+    const before = this.table.size
+    this.table.remove(entry)
+    if (this.table.size === before) return
+    const users = this.ports.get(entry.localPort)! - 1
+    if (users > 0) this.ports.set(entry.localPort, users)
+    else this.ports.delete(entry.localPort)
+  }
+
+  replace(entry: Endpoint, successor: Endpoint): void {
+    this.forget(entry)
+    this.add(successor)
+  }
+
+  /** A segment for this host (tcp_v4_rcv): it ends here. */
+  receive(frame: Frame, device: NetDevice): void {
+    const { namespace, incoming } = this
+    const { header } = frame
+    if (frame.badChecksum) return namespace.drop(frame, 'tcp_checksum', device)
+    if (!(header instanceof TcpHeader)) return namespace.drop(frame, 'ip_header', device)
+    incoming.read(frame, header, device)
+    const verdict = this.dispatch(frame)
+    const { ledger } = namespace.kernel
+    if (verdict === 'delivered') ledger.delivered++
+    else if (verdict === 'consumed') ledger.consumed++
+    else if (verdict !== 'retry') return namespace.drop(frame, verdict, device)
+    if (frame.trace !== 0) {
+      namespace.charge('socket_receive', frame, `tcp port ${frame.destinationPort}`, device)
+    }
+  }
+
+  private dispatch(frame: Frame): Verdict {
+    const { incoming, table } = this
+    const entry = table.find(frame.ipDst, frame.destinationPort, frame.ipSrc, frame.sourcePort)
+    if (entry !== null) {
+      const verdict = entry.receive(incoming)
+      if (verdict !== 'retry') return verdict
+    }
+    const listener = this.listeners.get(frame.destinationPort)
+    if (listener !== undefined) return listener.receive(incoming)
+    replyReset(this.namespace, incoming)
+    return 'no_socket'
+  }
+
+  /**
+   * An ICMP error about a segment of ours (tcp_v4_err).
+   * @returns whether a connection was concerned.
+   */
+  receiveError(quoted: Frame, message: IcmpMessage): boolean {
+    const { ipSrc, ipDst } = quoted
+    const { sourcePort, destinationPort, header } = quoted.fragmentOf ?? quoted
+    const entry = this.table.find(ipSrc, sourcePort, ipDst, destinationPort)
+    if (!(entry instanceof Connection) || !(header instanceof TcpHeader)) return false
+    const offset = entry.sndUna + ((header.sequence - ((entry.iss + entry.sndUna) | 0)) | 0)
+    // What was acknowledged, or never sent, nobody can have complained of.
+    if (offset < entry.sndUna || offset > entry.sndNxt) return false
+    entry.refreshClock()
+    if (message.type === ICMP_DEST_UNREACH && message.code === ICMP_FRAG_NEEDED) {
+      this.shrinkPath(entry)
+      return true
+    }
+    const error = errorOf(message)
+    if (entry.state === 'SYN-SENT') breakConnection(entry, error)
+    else entry.softError = error
+    return true
+  }
+
+  /** tcp_v4_mtu_reduced. */
+  private shrinkPath(tcp: Connection): void {
+    const mtu = pathMtu(tcp)
+    if (tcp.pmtu <= mtu || tcp.state === 'SYN-SENT') return
+    syncMss(tcp, mtu)
+    retransmitLonger(tcp)
+  }
+}
+
+function errorOf(message: IcmpMessage): TcpError {
+  if (message.type !== ICMP_DEST_UNREACH) return 'EHOSTUNREACH'
+  if (message.code === ICMP_PORT_UNREACH) return 'ECONNREFUSED'
+  return message.code === 0 ? 'ENETUNREACH' : 'EHOSTUNREACH'
+}
