@@ -1,7 +1,10 @@
 import type { Schedulable, Step } from '../cpu/task.ts'
 import type { Kernel } from './kernel.ts'
 
-/** A thread where work takes no time: once woken it runs, after what is being done, until it sleeps. */
+/**
+ * A thread where work takes no time: once woken it runs, after what is being done, until it sleeps.
+ * Softirqs run between its steps, as before a system call returns.
+ */
 export class InstantTask implements Schedulable {
   private readonly kernel: Kernel
   private readonly step: Step
@@ -18,11 +21,9 @@ export class InstantTask implements Schedulable {
     this.kernel.runSoon(this)
   }
 
-  /** Called by the kernel. */
+  /** Called by the kernel: one step. */
   run(): void {
     this.isWoken = false
-    while (this.step()) {
-      // Until it sleeps.
-    }
+    if (this.step()) this.wake()
   }
 }

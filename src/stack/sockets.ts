@@ -157,7 +157,8 @@ export class Sockets implements Holder {
   /** Hands an ICMP error to the socket whose packet it quotes. */
   receiveError(frame: Frame, quoted: Frame, message: IcmpMessage, device: NetDevice): void {
     const { namespace } = this
-    if (quoted.protocol === PROTOCOL_TCP) return this.receiveTcpError(frame, quoted, message, device)
+    if (quoted.protocol === PROTOCOL_TCP)
+      return this.receiveTcpError(frame, quoted, message, device)
     const { header, sequence } = quoted.fragmentOf ?? quoted
     const error: SocketError = {
       type: message.type,

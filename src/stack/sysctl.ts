@@ -42,7 +42,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
 }
 
 /** Settings whose values are no numbers. */
-const TEXT_SETTERS: Readonly<Record<string, (profile: KernelProfile, text: string) => KernelProfile>> = {
+const TEXT_SETTERS: Readonly<
+  Record<string, (profile: KernelProfile, text: string) => KernelProfile>
+> = {
   ...TCP_BUFFER_SYSCTLS,
   'net.ipv4.tcp_congestion_control': tcpCongestion,
 }

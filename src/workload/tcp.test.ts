@@ -240,6 +240,15 @@ describe('TCP in bulk between machines', () => {
     expect(senders[0]!.share).toBeLessThan(0.5)
   })
 
+  it('counts as a sender who writes, whichever end that is', () => {
+    const hosts = new CabledHosts('1', DATA_COSTS).fixNeighbours()
+    const options = { direction: 'reverse', senderCore: 1, receiverCore: 0 } as const
+    const { cores, goodput } = run(hosts, bulk(hosts, options))
+    expect(goodput).toBeGreaterThan(0.9 * LINK_GOODPUT)
+    expect(cores!.senders).toMatchObject([{ host: 'b', core: 1, task: 'tcp-1 server b flow 0' }])
+    expect(cores!.receivers).toMatchObject([{ host: 'a', core: 0, task: 'tcp-1 client a flow 0' }])
+  })
+
   it('fills the cable when the cores suffice, each flow with a thread at each end', () => {
     const hosts = new CabledHosts('1', DATA_COSTS).fixNeighbours()
     const result = run(hosts, bulk(hosts, { parallel: 2 }))

@@ -65,13 +65,18 @@ export interface AlignedTransfers {
 
 /**
  * Makes frames comparable: data where both cut it is left as it is, and what lies between two cuts that
- * both made becomes one frame for the stretch. A FIN on a last segment stands beside it.
+ * both made becomes one frame for the stretch. A FIN on a last segment stands beside it. Where the
+ * kernel's segments overtook each other is timing.
+ *
+ * @param mayOvertake whether ours may as well: else they must be in order.
  */
 export function alignTransfers(
   kernel: readonly TextFrame[],
   ours: readonly TextFrame[],
+  mayOvertake = false,
 ): AlignedTransfers {
-  const [left, right] = [prepare(kernel), prepare(ours)]
+  const [left, unsorted] = [inOrder(prepare(kernel)), prepare(ours)]
+  const right = mayOvertake ? inOrder(unsorted) : unsorted
   const rightCuts = cutsOf(right)
   const common = new Set([...cutsOf(left)].filter((cut) => rightCuts.has(cut)))
   const groups = [groupData(left, common), groupData(right, common)] as const
@@ -90,6 +95,14 @@ export function alignTransfers(
     aligned.ours.push(...merge(own))
   }
   return { ...aligned, sameSegments, otherBytes }
+}
+
+/** Data by sequence: with two CPUs the kernel's frames overtake each other on the way. */
+function inOrder(frames: readonly TextFrame[]): TextFrame[] {
+  const data = frames.filter((frame) => rangeOf(frame) !== null)
+  const sorted = data.sort((a, b) => rangeOf(a)!.from - rangeOf(b)!.from)
+  let next = 0
+  return frames.map((frame) => (rangeOf(frame) === null ? frame : sorted[next++]!))
 }
 
 function prepare(frames: readonly TextFrame[]): TextFrame[] {

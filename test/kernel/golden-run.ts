@@ -1,5 +1,6 @@
 /** Runs the kernel lab's probes in the simulator, in the lab's order and with its gaps. */
 import { existsSync, readFileSync } from 'node:fs'
+import type { CostProfile } from '../../src/cpu/cost-profile.ts'
 import type { Capture } from '../../src/measure/capture.ts'
 import type { Part } from '../golden/compare.ts'
 import { parseGolden, Recorder, type TextFrame } from '../golden/text.ts'
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly seed: string
   /** Seconds that the lab runs on after the last capture. */
   readonly rest?: number
+  /** What work costs; without it, it takes no time. */
+  readonly costs?: CostProfile
   /** Takes what passes the points as well. */
   readonly capture?: Capture
 }
@@ -89,14 +92,15 @@ export function runScheme(
   scheme: string,
   build: (lab: Lab) => Setup,
   probes: readonly Probe[],
-  { seed, rest = 5, capture }: RunOptions,
+  { seed, rest = 5, capture, costs }: RunOptions,
 ): SchemeRun {
   const origin = originOf(scheme)
   const kernel = recordings(scheme, probes)
   const start = Math.min(
     ...kernel.flatMap(({ points }) => framesOf(points).map(({ time }) => time)),
   )
-  const lab = new Lab({ seed, at: origin + (start - 1) * SECOND })
+  const at = origin + (start - 1) * SECOND
+  const lab = new Lab({ seed, at, ...(costs === undefined ? {} : { costs }) })
   const setup = build(lab)
   lab.switchOffloadsOff()
   const recorders = tapAll(lab, setup, capture)
@@ -106,20 +110,20 @@ export function runScheme(
   }
   const windows = kernel.map((recording) => ({ ...recording, ...windowOf(recording) }))
   lab.simulator.run(origin + (windows[windows.length - 1]!.to + rest) * SECOND)
-  const at = (seconds: number) => origin + seconds * SECOND
+  const timeOf = (seconds: number) => origin + seconds * SECOND
   const parts = windows.flatMap(({ probe, points, from, to }): RunPart[] =>
     POINTS.filter((point) => points[point] !== undefined).map((point) => {
       const name = `${probe}-${point}`
       const kernel = points[point]!
-      const ours = recorders[point]!.between(at(from), at(to), origin)
+      const ours = recorders[point]!.between(timeOf(from), timeOf(to), origin)
       if (probe !== 'tcp200k') return { name, kernel, ours }
-      return { name, ...alignTransfers(kernel, reduceTransfer(ours)) }
+      return { name, ...alignTransfers(kernel, reduceTransfer(ours), costs !== undefined) }
     }),
   )
   // After the last capture the lab was taken down.
   const unseen = Object.values(recorders).flatMap((recorder) =>
     recorder
-      .between(0, at(windows[windows.length - 1]!.to), origin)
+      .between(0, timeOf(windows[windows.length - 1]!.to), origin)
       .filter(({ time }) => !windows.some(({ from, to }) => time >= from && time < to)),
   )
   return {

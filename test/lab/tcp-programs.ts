@@ -1,7 +1,8 @@
 /** A TCP stream as the lab's `nb tcpsrv` and `nb tcpcli` make it. */
 import type { Schedulable } from '../../src/cpu/task.ts'
-import type { TcpError, TcpListener, TcpSocket } from '../../src/stack/tcp/tcp-socket.ts'
-import { ipv4 } from '../../src/wire/ipv4-address.ts'
+import type { TcpListener } from '../../src/stack/tcp/tcp-listener.ts'
+import type { TcpError, TcpSocket } from '../../src/stack/tcp/tcp-socket.ts'
+import { type Ipv4Address, ipv4 } from '../../src/wire/ipv4-address.ts'
 import type { Lab } from './lab.ts'
 
 /** What `nb` reads at once, and what the lab's probes write at once, bytes. */
@@ -54,7 +55,10 @@ export class TcpClient {
   written = 0
   error: TcpError | null = null
   private readonly limit: number
+  private readonly destination: Ipv4Address
+  private readonly port: number
   private readonly task: Schedulable
+  private hasBegun = false
   private isConnected = false
   private isShut = false
   private isClosed = false
@@ -63,6 +67,8 @@ export class TcpClient {
   constructor(lab: Lab, node: string, destination: string, port: number, bytes: number) {
     const { sockets, kernel } = lab.namespace(node)
     this.limit = bytes
+    this.destination = ipv4(destination)
+    this.port = port
     this.socket = sockets.openTcp({ noDelay: true, congestion: 'cubic' })
     this.task = kernel.task('nb tcpcli', () => this.step())
     const wake = () => this.task.wake()
@@ -77,13 +83,13 @@ export class TcpClient {
       this.error = error
       wake()
     }
-    const error = socket.connect(ipv4(destination), port)
-    if (error !== null) throw new Error(`${node}: connect: ${error}`)
+    wake()
   }
 
   /** As a blocking write: what is left of 16384 bytes goes first when there is room again. */
   private step(): boolean {
     const { socket, limit } = this
+    if (!this.hasBegun) return this.connect()
     if (this.isClosed || !this.isConnected || this.error !== null) return false
     if (this.written < limit) {
       const rest = WRITE_BYTES - (this.written % WRITE_BYTES)
@@ -99,6 +105,13 @@ export class TcpClient {
     }
     if (socket.read(READ_BYTES) > 0) return true
     if (socket.atEnd) this.kill()
+    return false
+  }
+
+  private connect(): boolean {
+    this.hasBegun = true
+    const error = this.socket.connect(this.destination, this.port)
+    if (error !== null) throw new Error(`nb: connect: ${error}`)
     return false
   }
 

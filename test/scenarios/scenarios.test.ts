@@ -19,9 +19,13 @@ const CAPTURED_EVENTS = 40_000
 const SLICE = 1_000_000
 
 function scenariosOf(file: string): readonly Scenario[] {
-  const loaded = loadScenarioFile(FOLDER + file, builtinSchemes)
+  const loaded = loadScenarioFile(FOLDER + file, builtinSchemes, { panel: 'all' })
   if (!loaded.ok) throw new Error(formatIssues(loaded.issues))
   return loaded.scenarios
+}
+
+function nameOf({ panel, variant }: Scenario): string {
+  return [panel, variant].filter((part) => part !== null).join(', ') || 'alone'
 }
 
 function run(scenario: Scenario): Run {
@@ -32,7 +36,8 @@ function run(scenario: Scenario): Run {
 
 describe.each(FILES)('%s', (file) => {
   const scenarios = scenariosOf(file)
-  const variants = scenarios.map((scenario) => [scenario.variant ?? 'alone', scenario] as const)
+  const runs = scenarios.map((scenario) => [nameOf(scenario), scenario] as const)
+  const firstPanel = scenarios[0]!.panel
 
   it('says why, cites a source and expects something of every variant', () => {
     for (const { why, source, expectations } of scenarios) {
@@ -42,14 +47,16 @@ describe.each(FILES)('%s', (file) => {
     }
   })
 
-  it.each(variants)('%s: meets its expectations, with the same bytes every time', (_, scenario) => {
+  it.each(runs)('%s: meets its expectations', (_, scenario) => {
     const first = run(scenario)
     const result = first.result()
     expect(result.expectations.filter(({ passed }) => !passed)).toEqual([])
     expect(result.ledger.balanced).toBe(true)
     expect(first.world.ledger.imbalance()).toBe(0)
     expect(runResultSchema.parse(result)).toEqual(result)
-    expect(JSON.stringify(run(scenario).result())).toBe(JSON.stringify(result))
+    // The panels differ in figures only: one of them tells whether two runs are alike.
+    if (scenario.panel !== firstPanel) return
+    expect(JSON.stringify(run(scenario).result()), 'the second run').toBe(JSON.stringify(result))
   })
 
   it.skipIf(!hasTshark)('writes a capture that tshark reads without complaint', () => {

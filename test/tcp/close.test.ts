@@ -75,7 +75,7 @@ describe('orderly close', () => {
 
   it('sends all data before the FIN', () => {
     const talk = new Conversation()
-    const socket = talk.connect({ window: 1000, wscale: null })
+    const socket = talk.connect({ rtt: 20, window: 1000, wscale: null })
     talk.window = 1000
     socket.write(1500)
     socket.shutdown()

@@ -70,7 +70,7 @@ class Trial {
       ...dice.maybe(0.2, 'sendBuffer', () => dice.pick([5000, 30_000, 200_000])),
       ...dice.maybe(0.2, 'noDelay', () => true),
     }
-    const size = dice.pick([1, 1000, 20_000, 150_000, 400_000])
+    const size = dice.pick([1, 1000, 20_000, 150_000, 400_000, 1_500_000])
     return new Bulk(wan, from, to, port, size, options, true)
   }
 
@@ -86,7 +86,7 @@ class Trial {
 
   private rule(): FaultRule {
     const { dice } = this
-    const share = dice.pick([0.001, 0.01, 0.05])
+    const share = dice.pick([0.001, 0.01, 0.05, 0.1])
     const time = dice.pick([100 * MICROSECOND, 5 * MILLISECOND, 50 * MILLISECOND])
     return dice.pick([
       () => loss(share),

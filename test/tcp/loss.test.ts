@@ -224,10 +224,10 @@ describe('tail loss probe', () => {
   it('reduces the window when its repetition was what repaired the loss', () => {
     const { talk, socket } = sending(10)
     talk.send(`. 1:1(0) ack ${at(9)}`)
-    const { cwnd } = socket.info
     talk.receive(full(9), 300)
     talk.wait(RTT)
     talk.send(`. 1:1(0) ack ${at(10)}`)
+    const { cwnd } = socket.info
     // Only an acknowledgement beyond the probe excludes that the first sending arrived as well.
     socket.write(2 * MSS)
     talk.wait(RTT)

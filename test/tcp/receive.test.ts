@@ -78,7 +78,7 @@ describe('acknowledgements', () => {
     talk.drain()
     sendFull(talk, 0)
     talk.receive(`. 1:1(0) ack ${1 + 2 * MSS} <TS,sack 1:${1 + MSS}>`, 0.1)
-    expect([...talk.ledger.dropsByReason()]).toEqual([['tcp_invalid_sequence', 1]])
+    expect([...talk.ledger.dropsByReason()]).toEqual([['tcp_old_data', 1]])
   })
 
   it('takes the new half of a segment whose first half is old', () => {

@@ -90,7 +90,8 @@ describe('the peer’s window', () => {
       talk.wait(RTT)
       const sent = talk.drain()
       const end = Math.max(...sent.map(({ sequence, length }) => sequence + length))
-      expect(end).toBe(acked + 5000)
+      expect(end).toBeLessThanOrEqual(acked + 5000)
+      expect(end).toBeGreaterThanOrEqual(acked + 3 * MSS)
       acked = end
       talk.send(`. 1:1(0) ack ${acked}`)
     }
@@ -149,7 +150,7 @@ describe('socket memory', () => {
     expect(taken).toBeGreaterThan(10_000)
     expect(taken).toBeLessThan(60_000)
     expect(socket.write(1000)).toBe(0)
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       talk.wait(RTT)
       const sent = talk.drain().at(-1)!
       talk.send(`. 1:1(0) ack ${sent.sequence + sent.length}`)

@@ -8,8 +8,9 @@ import { Ledger } from '../../src/measure/ledger.ts'
 import { Simulator } from '../../src/sim/simulator.ts'
 import { MICROSECOND } from '../../src/sim/units.ts'
 import { Kernel } from '../../src/stack/kernel.ts'
-import { KERNEL_PROFILES } from '../../src/stack/kernel-profile.ts'
+import { KERNEL_PROFILES, type KernelProfile } from '../../src/stack/kernel-profile.ts'
 import { NetNamespace } from '../../src/stack/namespace.ts'
+import { withSysctls } from '../../src/stack/sysctl.ts'
 import type { Frame } from '../../src/wire/frame.ts'
 import { type Ipv4Address, ipv4 } from '../../src/wire/ipv4-address.ts'
 
@@ -21,6 +22,8 @@ export interface WanOptions {
   readonly rtt: number
   /** Bytes that wait for the line in each direction; without it any number. */
   readonly queueBytes?: number
+  /** net.ipv4.* of both hosts. */
+  readonly sysctls?: Readonly<Record<string, number>>
 }
 
 export interface WanHost {
@@ -39,9 +42,14 @@ export class Wan {
   /** The ends of the line: what `leftEnd` sends goes from left to right. */
   readonly leftEnd: Port
   readonly rightEnd: Port
+  private readonly profile: KernelProfile
 
   constructor(options: WanOptions) {
     this.simulator = new Simulator(options.seed)
+    const settings = Object.entries(options.sysctls ?? {}).map(
+      ([name, value]) => [`net.ipv4.${name}`, String(value)] as const,
+    )
+    this.profile = withSysctls(KERNEL_PROFILES['6.18']!, new Map(settings))
     this.left = this.host('left', 1)
     this.right = this.host('right', 2)
     this.leftEnd = this.box('left-box', this.left)
@@ -59,7 +67,7 @@ export class Wan {
   }
 
   private host(name: string, number: number): WanHost {
-    const kernel = new Kernel(this.simulator, this.ledger, name, KERNEL_PROFILES['6.18']!)
+    const kernel = new Kernel(this.simulator, this.ledger, name, this.profile)
     const namespace = new NetNamespace(kernel, name)
     const nic = new Nic(namespace, 'eth0', 1500, 0x020000000000 + number)
     nic.up = true

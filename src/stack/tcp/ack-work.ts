@@ -24,7 +24,7 @@ export const ALERT = DATA_SACKED | DSACKED
 export const PROGRESS = ANY_ACKED | DATA_SACKED
 
 /** What to send after an ACK: nothing more, what is lost, or new data first (REXMIT_*). */
-export const RESEND_NONE = 0
+const RESEND_NONE = 0
 export const RESEND_LOST = 1
 export const RESEND_NEW = 2
 

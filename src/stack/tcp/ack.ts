@@ -1,8 +1,8 @@
 import { TCP_SYN } from '../../wire/tcp.ts'
 import {
+  AckWork,
   ALERT,
   ANY_ACKED,
-  AckWork,
   DATA_ACKED,
   DATA_SACKED,
   DSACKED,
@@ -39,7 +39,7 @@ import { highestSackedEnd, noteReordering } from './undo.ts'
 /** One at a time is processed: nothing keeps it. */
 const work = new AckWork()
 
-export const ACK_OLD = 0
+const ACK_OLD = 0
 export const ACK_ACCEPTED = 1
 /** It acknowledges what was never sent. */
 export const ACK_UNSENT = 2
@@ -195,7 +195,11 @@ function cleanQueue(tcp: Connection): void {
     }
     if (!isWhole) break
     const next: Segment | null = segment.next === queue.unsent ? null : segment.next
-    if (tcp.retransmitHint === segment || tcp.highestSacked === segment || tcp.sackHint === segment) {
+    if (
+      tcp.retransmitHint === segment ||
+      tcp.highestSacked === segment ||
+      tcp.sackHint === segment
+    ) {
       if (tcp.retransmitHint === segment) tcp.retransmitHint = null
       forget(tcp, segment, next)
     }

@@ -39,7 +39,7 @@ export function enterTimeWait(tcp: Connection, isHalfOpen: boolean): void {
 }
 
 /** The application will send no more: FIN, behind what was written (tcp_send_fin). */
-export function sendFin(tcp: Connection): void {
+function sendFin(tcp: Connection): void {
   const { queue } = tcp
   if (queue.unsent !== null) {
     const tail = queue.tail!

@@ -26,7 +26,8 @@ export class ConnectionTable {
     ) {
       return latest
     }
-    let entry: Endpoint | null = this.buckets[this.bucketOf(localAddress, localPort, remoteAddress, remotePort)] ?? null
+    let entry: Endpoint | null =
+      this.buckets[this.bucketOf(localAddress, localPort, remoteAddress, remotePort)] ?? null
     for (; entry !== null; entry = entry.chained) {
       if (
         entry.remotePort === remotePort &&

@@ -1,6 +1,6 @@
-import type { Connection } from './connection.ts'
-import { CA_CWR, CA_OPEN, CA_RECOVERY, CA_LOSS, INITIAL_CWND } from './constants.ts'
 import { INFINITE_SSTHRESH } from './congestion/congestion-control.ts'
+import type { Connection } from './connection.ts'
+import { CA_CWR, CA_LOSS, CA_OPEN, CA_RECOVERY, INITIAL_CWND } from './constants.ts'
 import { CHRONO_SNDBUF } from './tcp-info.ts'
 
 /** tcp_in_cwnd_reduction. */
@@ -99,7 +99,7 @@ export function restartAfterIdle(tcp: Connection): void {
 }
 
 /** The timeout in ticks. */
-export function rtoJiffies(tcp: Connection): number {
+function rtoJiffies(tcp: Connection): number {
   return Math.ceil((tcp.rto * tcp.hz) / 1e6)
 }
 

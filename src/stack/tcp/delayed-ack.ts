@@ -2,12 +2,7 @@ import type { EventTarget } from '../../sim/event-queue.ts'
 import { MICROSECOND } from '../../sim/units.ts'
 import { TCP_PSH } from '../../wire/tcp.ts'
 import type { Connection } from './connection.ts'
-import {
-  ACK_DELAY_MAX_PART,
-  ACK_DELAY_MIN_PART,
-  DUPLICATE_ACKS,
-  QUICK_ACKS,
-} from './constants.ts'
+import { ACK_DELAY_MAX_PART, ACK_DELAY_MIN_PART, DUPLICATE_ACKS, QUICK_ACKS } from './constants.ts'
 import type { Incoming } from './incoming.ts'
 import { windowNow } from './offered-window.ts'
 import { sendAck } from './transmit.ts'

@@ -5,8 +5,10 @@ import type { TcpOptions } from '../../wire/tcp-options.ts'
 import { receiveAck } from './ack.ts'
 import { SLOW_PATH } from './ack-work.ts'
 import { breakConnection } from './close.ts'
+import { INFINITE_SSTHRESH } from './congestion/congestion-control.ts'
 import { type Connection, TIMER_RETRANSMIT } from './connection.ts'
 import {
+  CA_OPEN,
   INITIAL_CWND,
   MSS_DEFAULT,
   RTO_FALLBACK,
@@ -16,8 +18,6 @@ import {
   TIMEOUT_MIN,
   TIMESTAMP_BYTES,
 } from './constants.ts'
-import { CA_OPEN } from './constants.ts'
-import { INFINITE_SSTHRESH } from './congestion/congestion-control.ts'
 import { setCaState, updatePacingRate } from './cwnd.ts'
 import type { Verdict } from './endpoint.ts'
 import type { Incoming } from './incoming.ts'

@@ -9,10 +9,10 @@ import { receiveInSynSent } from './handshake.ts'
 import type { Incoming } from './incoming.ts'
 import { nagleOf, pushPending } from './output.ts'
 import { readableBytes, receiveData } from './receive.ts'
+import { replyReset } from './reply.ts'
 import { checkSpace } from './send-buffer.ts'
 import { isWrapped, storeTimestamp } from './timestamps.ts'
 import { sendAck } from './transmit.ts'
-import { replyReset } from './reply.ts'
 
 /** A segment for this connection (tcp_v4_do_rcv). */
 export function receiveSegment(tcp: Connection, segment: Incoming): Verdict {
@@ -69,7 +69,9 @@ function validate(tcp: Connection, segment: Incoming): Verdict | null {
   if (end < tcp.window.offeredAt || start > tcp.rcvNxt + tcp.receiveWindow) {
     if (segment.isReset) return 'tcp_invalid_sequence'
     if (segment.isSyn) return challenge(tcp, 'tcp_invalid_sequence')
-    return answerOutOfWindow(tcp, segment, 'tcp_invalid_sequence')
+    // Probes of a closed window end here too: theirs is an old number.
+    const isOld = end < tcp.window.offeredAt
+    return answerOutOfWindow(tcp, segment, isOld ? 'tcp_old_data' : 'tcp_invalid_sequence')
   }
   if (segment.isReset) {
     // Only the exact number is believed (RFC 5961, 3.2).

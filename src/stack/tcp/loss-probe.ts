@@ -5,8 +5,8 @@ import { currentMss } from './mss.ts'
 import { NAGLE_OFF, PUSH_PROBE, writeXmit } from './output.ts'
 import { cutSent, retransmitQuietly } from './retransmit.ts'
 import type { Segment } from './segment.ts'
-import { keepOpen } from './undo.ts'
 import { clearTimer, rearmRetransmit, setTimer, untilTimeout } from './timers.ts'
+import { keepOpen } from './undo.ts'
 
 /**
  * Tail loss probe (RFC 8985, 7): arms the timer after which the last segment is sent again, so that its

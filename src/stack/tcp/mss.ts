@@ -8,7 +8,7 @@ import { pathMtu } from './path.ts'
 const PROBE_THRESHOLD = 8
 
 /** Content of a segment that an MTU leaves room for (tcp_mtu_to_mss). */
-export function mtuToMss(tcp: Connection, mtu: number): number {
+function mtuToMss(tcp: Connection, mtu: number): number {
   const mss = Math.min(mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES, tcp.mssClamp)
   return Math.max(mss, MSS_SEND_MIN) - (tcp.headerBytes - TCP_HEADER_BYTES)
 }
@@ -62,11 +62,7 @@ export function suspectBlackHole(tcp: Connection): void {
     tcp.probeStamp = tcp.jiffies
   } else {
     const half = Math.floor(mtuToMss(tcp, tcp.searchLow) / 2)
-    const mss = Math.max(
-      Math.min(parameters.baseMss, half),
-      parameters.mtuProbeFloor,
-      MSS_SEND_MIN,
-    )
+    const mss = Math.max(Math.min(parameters.baseMss, half), parameters.mtuProbeFloor, MSS_SEND_MIN)
     tcp.searchLow = mssToMtu(tcp, mss)
   }
   syncMss(tcp, tcp.pmtu)

@@ -1,4 +1,4 @@
-import { TcpOptions, emitTcpOptions } from '../../wire/tcp-options.ts'
+import { emitTcpOptions, TcpOptions } from '../../wire/tcp-options.ts'
 import type { Connection } from './connection.ts'
 import { TCP_HEADER_BYTES, TIMESTAMP_BYTES } from './constants.ts'
 

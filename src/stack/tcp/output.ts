@@ -20,7 +20,7 @@ import {
 } from './tso.ts'
 
 /** How a call treats the last segment that is not full (TCP_NAGLE_*). */
-export const NAGLE_NORMAL = 0
+const NAGLE_NORMAL = 0
 export const NAGLE_OFF = 1
 export const NAGLE_PUSH = 4
 

@@ -1,7 +1,7 @@
 import { STAGE_COPY_OUT, STAGE_SYSCALL_RECEIVE } from '../../cpu/stage.ts'
+import type { DropReason } from '../../measure/drop-reason.ts'
 import type { Connection } from './connection.ts'
 import { acknowledgeRead, adaptDelay, enterQuickAcks, measureSegment } from './delayed-ack.ts'
-import type { DropReason } from '../../measure/drop-reason.ts'
 import type { Incoming } from './incoming.ts'
 import { growWindow } from './offered-window.ts'
 

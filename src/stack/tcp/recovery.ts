@@ -10,19 +10,18 @@ import {
   UNA_ADVANCED,
 } from './ack-work.ts'
 import { type Connection, TIMER_RETRANSMIT } from './connection.ts'
-import {
-  CA_CWR,
-  CA_DISORDER,
-  CA_LOSS,
-  CA_OPEN,
-  CA_RECOVERY,
-} from './constants.ts'
+import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY } from './constants.ts'
 import { currentSsthresh, endReduction, setCaState } from './cwnd.ts'
-import { probeFailed } from './mss.ts'
+import { currentMss, probeFailed } from './mss.ts'
 import { NAGLE_OFF, PUSH_ALL, writeXmit } from './output.ts'
-import { currentMss } from './mss.ts'
 import { rackMarkLost, untilLost } from './rack.ts'
-import { cutSent, limitDuplicates, markLost, retransmitLonger, retransmitQueue } from './retransmit.ts'
+import {
+  cutSent,
+  limitDuplicates,
+  markLost,
+  retransmitLonger,
+  retransmitQueue,
+} from './retransmit.ts'
 import { LOST, SACKED, type Segment } from './segment.ts'
 import { setTimer } from './timers.ts'
 import {

@@ -9,6 +9,7 @@ import {
   TIMER_WINDOW_PROBE,
 } from './connection.ts'
 import { RTO_MAX, RTO_MIN } from './constants.ts'
+import { synTimeout } from './handshake.ts'
 import { sendLossProbe } from './loss-probe.ts'
 import { suspectBlackHole } from './mss.ts'
 import { sendIntoWindow } from './output.ts'
@@ -17,7 +18,6 @@ import { enterLoss } from './recovery.ts'
 import { retransmit } from './retransmit.ts'
 import { setTimer, windowProbeDelay } from './timers.ts'
 import { sendWindowProbe } from './transmit.ts'
-import { synTimeout } from './handshake.ts'
 
 /** What `orphanRetries` 0 stands for (tcp_orphan_retries). */
 const ORPHAN_RETRIES = 8

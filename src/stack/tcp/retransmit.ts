@@ -3,13 +3,7 @@ import { CA_LOSS } from './constants.ts'
 import { currentSsthresh, isReducing, setCaState } from './cwnd.ts'
 import { currentMss } from './mss.ts'
 import { isSmallQueueFull } from './output.ts'
-import {
-  EVER_RETRANSMITTED,
-  LOST,
-  RETRANSMITTED,
-  SACKED,
-  type Segment,
-} from './segment.ts'
+import { EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED, type Segment } from './segment.ts'
 import { setTimer } from './timers.ts'
 import { transmit } from './transmit.ts'
 import { unitSegments } from './tso.ts'

@@ -1,11 +1,5 @@
 import type { TcpOptions } from '../../wire/tcp-options.ts'
-import {
-  type AckWork,
-  DATA_SACKED,
-  DSACKED,
-  ORIGINAL_ACKED,
-  PROBE_DSACKED,
-} from './ack-work.ts'
+import { type AckWork, DATA_SACKED, DSACKED, ORIGINAL_ACKED, PROBE_DSACKED } from './ack-work.ts'
 import type { Connection } from './connection.ts'
 import { CA_LOSS } from './constants.ts'
 import { rackAdvance } from './rack.ts'
@@ -44,11 +38,21 @@ function readBlocks(tcp: Connection, ack: number, options: TcpOptions, work: Ack
         (sackBlocks > 1 && start >= offset(sackEdges[2]!) && end <= offset(sackEdges[3]!))
       if (isDuplicate) isDuplicate = noteDuplicate(tcp, start, end, work)
     }
-    const isPossible = start < end && end <= tcp.sndNxt
-    if (!isPossible || end <= work.priorUna) continue
-    count = insertBlock(count, start, end, i === 0 && isDuplicate)
+    const isReport = i === 0 && isDuplicate
+    if (!isPossible(tcp, start, end, isReport) || end <= work.priorUna) continue
+    count = insertBlock(count, start, end, isReport)
   }
   return count
+}
+
+/** Whether a block can be true (tcp_is_sackblock_valid). */
+function isPossible(tcp: Connection, start: number, end: number, isDuplicate: boolean): boolean {
+  if (start >= end || end > tcp.sndNxt) return false
+  if (start > tcp.sndUna) return true
+  // Below that only duplicates are reported, and only those matter that a reduction may be undone for.
+  const { undoMarker } = tcp
+  if (!isDuplicate || undoMarker < 0 || end > tcp.sndUna) return false
+  return start >= undoMarker || (end > undoMarker && start >= end - tcp.maxWindow)
 }
 
 function insertBlock(count: number, start: number, end: number, isDuplicate: boolean): number {
@@ -110,7 +114,7 @@ function tagBlock(
   work: AckWork,
 ): void {
   const { queue } = tcp
-  let segment = seek(tcp, Math.max(start, tcp.sndUna))
+  let segment = seek(tcp, start)
   while (segment !== null && segment !== queue.unsent && segment.start < end) {
     tcp.sackHint = segment
     if (matches(tcp, segment, start, end)) {
@@ -139,17 +143,14 @@ function matches(tcp: Connection, segment: Segment, start: number, end: number):
 }
 
 /** tcp_sacktag_one. */
-function tagSegment(
-  tcp: Connection,
-  segment: Segment,
-  isDuplicate: boolean,
-  work: AckWork,
-): void {
+function tagSegment(tcp: Connection, segment: Segment, isDuplicate: boolean, work: AckWork): void {
   const { tags, count } = segment
   if (isDuplicate && (tags & (RETRANSMITTED | EVER_RETRANSMITTED)) !== 0) {
     if (segment.end > tcp.undoMarker) countUndo(tcp, count)
     if ((tags & SACKED) !== 0 && segment.start < work.reordered) work.reordered = segment.start
   }
+  // What is acknowledged as well is about to leave the queue.
+  if (segment.end <= tcp.sndUna) return
   if ((tags & SACKED) === 0) tagNew(tcp, segment, work)
   if (isDuplicate && (segment.tags & RETRANSMITTED) !== 0) {
     segment.tags &= ~RETRANSMITTED

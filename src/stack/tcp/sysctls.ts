@@ -6,7 +6,9 @@ type NumberSetter = (profile: KernelProfile, value: number) => KernelProfile
 type TextSetter = (profile: KernelProfile, text: string) => KernelProfile
 
 /** The parameters of one kind. */
-type Of<T> = { [K in keyof TcpParameters]: TcpParameters[K] extends T ? K : never }[keyof TcpParameters]
+type Of<T> = {
+  [K in keyof TcpParameters]: TcpParameters[K] extends T ? K : never
+}[keyof TcpParameters]
 
 function change(profile: KernelProfile, changes: Partial<TcpParameters>): KernelProfile {
   return { ...profile, tcp: { ...profile.tcp, ...changes } }

@@ -58,7 +58,7 @@ export interface TcpInfo {
   readonly cwndLimited: number
 }
 
-export const CHRONO_NONE = 0
+const CHRONO_NONE = 0
 export const CHRONO_BUSY = 1
 export const CHRONO_RWND = 2
 export const CHRONO_SNDBUF = 3

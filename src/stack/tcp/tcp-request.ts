@@ -1,6 +1,6 @@
+import { STAGE_TCP_SEND } from '../../cpu/stage.ts'
 import { KernelTimer } from '../../sim/jiffies.ts'
 import { MICROSECOND } from '../../sim/units.ts'
-import { STAGE_TCP_SEND } from '../../cpu/stage.ts'
 import { ETHERTYPE_IPV4, Frame, IPV4_HEADER_BYTES, PROTOCOL_TCP } from '../../wire/frame.ts'
 import { TCP_ACK, TCP_SYN, TcpHeader } from '../../wire/tcp.ts'
 import { TcpOptions } from '../../wire/tcp-options.ts'
@@ -105,7 +105,13 @@ export class TcpRequest extends Endpoint {
     })
     const frame = new Frame()
     const offered = Math.min(window.offered, 65535)
-    frame.header = new TcpHeader(socket.iss, (socket.irs + 1) | 0, TCP_SYN | TCP_ACK, offered, options)
+    frame.header = new TcpHeader(
+      socket.iss,
+      (socket.irs + 1) | 0,
+      TCP_SYN | TCP_ACK,
+      offered,
+      options,
+    )
     frame.etherType = ETHERTYPE_IPV4
     frame.protocol = PROTOCOL_TCP
     frame.ipSrc = this.localAddress
@@ -187,9 +193,7 @@ export class TcpRequest extends Endpoint {
 
   private isOld(segment: Incoming): boolean {
     const { peer } = this
-    return (
-      peer.hasTimestamps && segment.hasTimestamps && ((peer.tsValue - segment.tsValue) | 0) > 1
-    )
+    return peer.hasTimestamps && segment.hasTimestamps && ((peer.tsValue - segment.tsValue) | 0) > 1
   }
 
   private acknowledge(segment: Incoming): void {

@@ -1,6 +1,6 @@
+import type { Schedulable } from '../../cpu/task.ts'
 import { MICROSECOND } from '../../sim/units.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
-import type { Schedulable } from '../../cpu/task.ts'
 import type { SendError } from '../ipv4.ts'
 import { abortConnection, closeSocket, shutdownSending } from './close.ts'
 import type { CongestionName } from './congestion/algorithms.ts'
@@ -20,7 +20,7 @@ import type { Tcp } from './tcp.ts'
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, type TcpInfo } from './tcp-info.ts'
 import { TimeWait } from './time-wait.ts'
 
-export type { TcpError, TcpState } from './constants.ts'
+export type { TcpError } from './constants.ts'
 
 /** What an application sets before it connects or listens. */
 export interface TcpSocketOptions {

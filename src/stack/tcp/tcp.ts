@@ -1,5 +1,10 @@
 import type { Frame } from '../../wire/frame.ts'
-import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PORT_UNREACH, type IcmpMessage } from '../../wire/icmp.ts'
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_PORT_UNREACH,
+  type IcmpMessage,
+} from '../../wire/icmp.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
 import { TcpHeader } from '../../wire/tcp.ts'
 import type { NetDevice } from '../device.ts'

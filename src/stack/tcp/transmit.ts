@@ -5,7 +5,7 @@ import { SEND_OVERHEAD } from './constants.ts'
 import { advertisedWindow, selectWindow } from './offered-window.ts'
 import { establishedOptions } from './options.ts'
 import { sendSegment } from './path.ts'
-import { RETRANSMITTED, EVER_RETRANSMITTED, type Segment } from './segment.ts'
+import type { Segment } from './segment.ts'
 
 /** Sends what a segment of the queue stands for, as one unit (tcp_transmit_skb). */
 export function transmit(tcp: Connection, segment: Segment): boolean {
@@ -102,9 +102,4 @@ export function sendSyn(tcp: Connection, segment: Segment, options: Uint8Array):
   const window = Math.min(tcp.window.offered, 65535)
   const header = new TcpHeader((tcp.iss + segment.start) | 0, 0, TCP_SYN, window, options)
   return sendSegment(tcp, header, 0, 0, 1, SEND_OVERHEAD, null)
-}
-
-/** Notes on a segment that it is in the network again. */
-export function tagRetransmitted(segment: Segment): void {
-  segment.tags |= RETRANSMITTED | EVER_RETRANSMITTED
 }

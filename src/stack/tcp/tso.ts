@@ -36,7 +36,7 @@ export function smallQueueLimit(tcp: Connection, truesize: number): number {
 }
 
 export const SEND_NOW = 0
-export const WAIT = 1
+const WAIT = 1
 export const WAIT_FOR_CWND = 2
 export const WAIT_FOR_WINDOW = 3
 

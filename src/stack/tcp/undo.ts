@@ -5,7 +5,7 @@ import { PERSIST_RECOVERIES } from './rack.ts'
 import { EVER_RETRANSMITTED, LOST, type Segment } from './segment.ts'
 
 /** Whether the head of the queue was ever sent again (tcp_any_retrans_done). */
-export function isAnyRetransmitted(tcp: Connection): boolean {
+function isAnyRetransmitted(tcp: Connection): boolean {
   const { head } = tcp.queue
   if (tcp.retransOut > 0) return true
   return head !== null && head !== tcp.queue.unsent && (head.tags & EVER_RETRANSMITTED) !== 0
@@ -33,7 +33,7 @@ export function enterRecovery(tcp: Connection): void {
 }
 
 /** An ACK echoes a time before the first retransmission, so the first sending arrived (tcp_packet_delayed). */
-export function isOriginalAcked(tcp: Connection): boolean {
+function isOriginalAcked(tcp: Connection): boolean {
   const { retransStamp } = tcp
   if (Number.isNaN(retransStamp)) return tcp.state !== 'SYN-SENT'
   return tcp.latestEcho !== null && ((tcp.latestEcho - retransStamp) | 0) < 0
