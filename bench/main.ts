@@ -15,12 +15,14 @@ import { type Measurement, measure } from './measure.ts'
 import { machineLine, tableOf, verdictOf } from './report.ts'
 import { star } from './star.ts'
 import { tcpFlow, tcpFlowOnCores } from './tcp-flow.ts'
+import { tcpOverlays } from './tcp-overlay.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [
   chain,
   star,
   tcpFlow,
   tcpFlowOnCores,
+  ...tcpOverlays,
   macFlood,
   macFloodDistinct,
   ...eventHolds,

@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { flagsOf, reduceTransfer, TCP_ACK, TCP_SYN, tcpOf } from './golden-transfer.mjs'
 
 /** The probe of which the text keeps what does not depend on timing: see `reduceTransfer`. */
 const TRANSFER = 'tcp200k'
@@ -22,9 +23,6 @@ const OPTIONS = [
   ...['-o', 'tcp.check_checksum:TRUE', '-o', 'tcp.relative_sequence_numbers:TRUE'],
 ]
 const CHECKSUM_STATES = ['bad', 'good', 'unverified', 'zero', 'unfinished']
-const TCP_SYN = 0x02
-const TCP_PSH = 0x08
-const TCP_ACK = 0x10
 const FLAG_LETTERS = [
   [0x01, 'F'],
   [TCP_SYN, 'S'],
@@ -179,48 +177,6 @@ function markUnfinished(layers) {
     const ip = layers.slice(0, at).findLast((each) => each.protocol === 'ip')
     if (isUnfinished(ip.fields, layer)) fields.set(status, { show: '4' })
   }
-}
-
-function tcpOf({ layers }) {
-  return layers.find(({ protocol }) => protocol === 'tcp')?.fields
-}
-
-function flagsOf(tcp) {
-  return Number(tcp.get('tcp.flags').show) & ~TCP_PSH
-}
-
-function isPureAck(tcp) {
-  return tcp !== undefined && flagsOf(tcp) === TCP_ACK && tcp.get('tcp.len').show === '0'
-}
-
-/**
- * Keeps what does not depend on when which program ran: no ACKs but the handshake's, and no windows
- * after the handshake. Timestamps are made relative to the first of their sender.
- */
-function reduceTransfer(frames) {
-  const starts = new Map()
-  let isHandshake = true
-  const kept = []
-  for (const frame of frames) {
-    const tcp = tcpOf(frame)
-    if (!isPureAck(tcp) || isHandshake) kept.push(frame)
-    if (tcp === undefined) continue
-    relateTimestamps(tcp, starts)
-    if (!isHandshake) tcp.delete('tcp.window_size_value')
-    if (isPureAck(tcp)) isHandshake = false
-  }
-  return kept
-}
-
-function relateTimestamps(tcp, starts) {
-  const relate = (field, start) => {
-    const { show } = tcp.get(field)
-    tcp.set(field, { show: String((Number(show) - start) | 0) })
-  }
-  const [own, other] = ['tcp.srcport', 'tcp.dstport'].map((field) => tcp.get(field).show)
-  if (!starts.has(own)) starts.set(own, Number(tcp.get('tcp.options.timestamp.tsval').show))
-  relate('tcp.options.timestamp.tsval', starts.get(own))
-  if (flagsOf(tcp) & TCP_ACK) relate('tcp.options.timestamp.tsecr', starts.get(other))
 }
 
 /** A frame's words for the text: the head's, and each layer's with the protocol in front. */

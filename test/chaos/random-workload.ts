@@ -3,7 +3,7 @@ import type { RandomHosts } from './random-hosts.ts'
 
 const ms = (value: number) => `${value}ms`
 
-/** @param kinds of workload to draw from. */
+/** One item of the section `workload`. */
 export function randomWorkload(
   dice: Dice,
   ends: readonly string[],
@@ -104,15 +104,16 @@ function tcpOf(dice: Dice, shared: Shared, hosts: RandomHosts): Record<string, u
   }
 }
 
+/** A transaction on one host may take no time, and thousands of them go into a moment. */
 function transactionsOf(dice: Dice, shared: Shared, hosts: RandomHosts): Record<string, unknown> {
   return {
     kind: dice.pick(['tcp-rr', 'tcp-crr']),
     ...shared,
     ...socketOf(dice),
     ...coresOf(dice, hosts),
-    for: dice.pick(['300us', '5ms']),
-    size: dice.pick([1, 100, 20_000]),
-    replySize: dice.pick([1, 1000, 100_000]),
+    for: hosts.hasFreeWork ? '200us' : dice.pick(['300us', '5ms']),
+    size: dice.pick([1, 100, 5000]),
+    replySize: dice.pick([1, 1000, 20_000]),
     outstanding: dice.integer(1, 3),
   }
 }

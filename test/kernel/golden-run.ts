@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly seed: string
   /** Seconds that the lab runs on after the last capture. */
   readonly rest?: number
-  /** What work costs; without it, it takes no time. */
+  /** What work costs; without it, it takes no time. Then only for a transfer by itself. */
   readonly costs?: CostProfile
   /** Takes what passes the points as well. */
   readonly capture?: Capture
@@ -117,7 +117,10 @@ export function runScheme(
       const kernel = points[point]!
       const ours = recorders[point]!.between(timeOf(from), timeOf(to), origin)
       if (probe !== 'tcp200k') return { name, kernel, ours }
-      return { name, ...alignTransfers(kernel, reduceTransfer(ours), costs !== undefined) }
+      if (costs === undefined) return { name, ...alignTransfers(kernel, reduceTransfer(ours)) }
+      // By itself it meets cold caches, which in the lab other probes had filled.
+      const [theirs, own] = [kernel.filter(isNoArp), reduceTransfer(ours.filter(isNoArp))]
+      return { name, ...alignTransfers(theirs, own, true) }
     }),
   )
   // After the last capture the lab was taken down.
@@ -134,6 +137,10 @@ export function runScheme(
     unseen,
     imbalance: lab.ledger.imbalance(),
   }
+}
+
+function isNoArp({ layers }: TextFrame): boolean {
+  return layers[1]?.protocol !== 'arp'
 }
 
 function framesOf(points: Recording['points']): TextFrame[] {

@@ -55,8 +55,11 @@ export class Bulk {
     this.sender.onConnect = () => writer.wake()
     this.sender.onWritable = () => writer.wake()
     this.sender.onClose = (error) => this.end(error)
-    const error = this.sender.connect(to.address, port)
-    if (error !== null) throw new Error(error)
+    const opener = from.namespace.kernel.task('opener', () => {
+      this.error = this.sender.connect(to.address, port)
+      return false
+    })
+    opener.wake()
   }
 
   get isDone(): boolean {

@@ -8,6 +8,7 @@ import { Port } from '../../src/link/port.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
 import { Simulator } from '../../src/sim/simulator.ts'
 import { MILLISECOND } from '../../src/sim/units.ts'
+import type { DeviceFeatures } from '../../src/stack/device-features.ts'
 import { Kernel } from '../../src/stack/kernel.ts'
 import { KERNEL_PROFILES } from '../../src/stack/kernel-profile.ts'
 import { NetNamespace } from '../../src/stack/namespace.ts'
@@ -29,8 +30,8 @@ import { emitTcpOptions, parseTcpOptions, TcpOptions } from '../../src/wire/tcp-
 import { flagLetters, optionsOf, optionWords, parseSegment } from './segment.ts'
 
 const HOST = ipv4('10.0.0.1')
-export const PEER = ipv4('10.0.0.2')
-export const HOST_PORT = 5201
+const PEER = ipv4('10.0.0.2')
+const HOST_PORT = 5201
 export const PEER_PORT = 40000
 const HOST_MAC = 0x020000000001
 const PEER_MAC = 0x020000000002
@@ -62,6 +63,8 @@ export interface ConversationOptions {
   readonly kernel?: '4.15' | '5.15' | '6.18'
   readonly sysctls?: Readonly<Record<string, number>>
   readonly mtu?: number
+  /** Of the NIC, where it lacks some. */
+  readonly features?: Partial<DeviceFeatures>
   readonly seed?: string
 }
 
@@ -110,7 +113,9 @@ export class Conversation {
     const profile = withSysctls(KERNEL_PROFILES[options.kernel ?? '6.18']!, new Map(settings))
     const kernel = new Kernel(simulator, ledger, 'host', profile)
     this.namespace = new NetNamespace(kernel, 'host')
-    this.nic = new Nic(this.namespace, 'eth0', options.mtu ?? 1500, HOST_MAC)
+    this.nic = new Nic(this.namespace, 'eth0', options.mtu ?? 1500, HOST_MAC, {
+      features: options.features ?? {},
+    })
     this.nic.up = true
     this.namespace.addDevice(this.nic)
     this.namespace.addAddress(this.nic, { address: HOST, length: 24 })

@@ -13,7 +13,7 @@ import type { Port } from '../../src/link/port.ts'
 import { MICROSECOND, MILLISECOND, SECOND } from '../../src/sim/units.ts'
 import { Dice } from '../chaos/dice.ts'
 import { Bulk } from './bulk.ts'
-import { Wan } from './wan.ts'
+import { Wan, type WanHost } from './wan.ts'
 
 const SET = 10_000
 const SHARES = 20
@@ -56,6 +56,7 @@ class Trial {
       rate: dice.pick([2e6, 10e6, 100e6, 1e9]),
       rtt: dice.pick([200 * MICROSECOND, 2 * MILLISECOND, 20 * MILLISECOND, 100 * MILLISECOND]),
       queueBytes: dice.pick([10_000, 50_000, 500_000]),
+      cpus: dice.pick([0, 0, 1, 2, 4]),
     })
     this.flows = dice.times(dice.integer(1, 3), (i) => this.flow(5201 + i))
     for (let count = dice.integer(1, 6); count > 0; count--) this.schedule()
@@ -137,6 +138,19 @@ class Trial {
     }
     if (ledger.imbalance() !== 0) throw new Error(`books off by ${ledger.imbalance()}`)
     if (ledger.held() !== 0) throw new Error(`${ledger.held()} frames are still held`)
+    for (const host of [this.wan.left, this.wan.right]) this.checkCores(host)
+  }
+
+  /** Every cost stands in a core's account. */
+  private checkCores({ namespace }: WanHost): void {
+    const { machine } = namespace.kernel
+    if (machine === null) return
+    if (machine.unaccounted > 0) throw new Error(`${machine.unaccounted} charges outside of work`)
+    for (const { account, busy } of machine.cores) {
+      const sum = account.reduce((total, time) => total + time)
+      if (sum !== busy) throw new Error(`stages take ${sum} ps of ${busy}`)
+      if (busy > this.wan.simulator.now) throw new Error(`busy for ${busy} ps`)
+    }
   }
 
   private checkProgress(): void {

@@ -72,6 +72,22 @@ describe('recovery by SACK', () => {
     expect(time).toBeLessThan(2 * RTT + 30)
   })
 
+  it('waits a quarter of the round trip even behind many, once it has seen reordering', () => {
+    const { talk, socket } = sending(60)
+    talk.send(`. 1:1(0) ack 1${sack(1, 2)}`)
+    talk.wait(2)
+    talk.send(`. 1:1(0) ack ${at(10)}`)
+    expect(socket.info.reorderingSeen).toBe(1)
+    talk.wait(RTT)
+    const [next] = numbers(talk.drain())
+    expect(next).toBe(10)
+    talk.send(`. 1:1(0) ack ${at(10)}${sack(11, 16)}`)
+    talk.wait(2)
+    expect(numbers(talk.drain())).not.toContain(10)
+    talk.wait(20)
+    expect(numbers(talk.drain())).toContain(10)
+  })
+
   it('sends new data for SACKs before it knows of a loss (limited transmit)', () => {
     const { talk } = sending(20)
     talk.send(`. 1:1(0) ack 1${sack(1, 2)}`)
@@ -147,6 +163,45 @@ describe('undo', () => {
     talk.send(`. 1:1(0) ack ${at(10)} <TS ${talk.clock} ${original.options.tsValue}>`)
     expect(socket.info.cwnd).toBeGreaterThanOrEqual(10)
     expect(socket.info.ssthresh).toBeGreaterThan(1000)
+  })
+
+  it('goes back after a timeout that was for nothing', () => {
+    const talk = new Conversation()
+    const socket = talk.connect({ rtt: RTT })
+    socket.write(10 * MSS)
+    const original = talk.receive(full(0))
+    talk.wait(100)
+    talk.drain()
+    // The path stood still for 300 ms; all of the window arrives late.
+    talk.receive(full(0), 300)
+    expect(socket.info.cwnd).toBe(1)
+    talk.wait(1)
+    talk.send(`. 1:1(0) ack ${at(10)} <TS ${talk.clock} ${original.options.tsValue}>`)
+    expect(socket.info.cwnd).toBeGreaterThanOrEqual(10)
+    expect(socket.info.undone).toBe(1)
+    talk.quiet(1000)
+  })
+
+  it('goes on with new data after a timeout, and undoes it when old data arrives (F-RTO)', () => {
+    const talk = new Conversation()
+    const socket = talk.connect({ rtt: RTT, timestamps: false })
+    const mss = 1460
+    socket.write(20 * mss)
+    talk.wait(100)
+    talk.drain()
+    talk.receive(`. 1:${1 + mss}(${mss}) ack 1`, 300)
+    talk.wait(2)
+    // The first ACK after it may be of either sending: two new segments, no more of the old ones.
+    talk.send(`. 1:1(0) ack ${1 + mss}`)
+    talk.wait(1)
+    const sent = talk.drain()
+    expect(sent.map(({ sequence }) => sequence >= 1 + 10 * mss)).toEqual(sent.map(() => true))
+    expect(sent.length).toBeGreaterThan(0)
+    // The second one is of data that was sent once only.
+    talk.send(`. 1:1(0) ack ${1 + 2 * mss}`)
+    expect(socket.info.undone).toBe(1)
+    expect(socket.info.cwnd).toBeGreaterThanOrEqual(10)
+    talk.drain()
   })
 
   it('counts the D-SACKs', () => {

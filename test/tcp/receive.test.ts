@@ -87,8 +87,19 @@ describe('acknowledgements', () => {
     talk.send('. 1:1001(1000) ack 1')
     talk.receive('. 1:1(0) ack 1001')
     talk.send('. 501:1501(1000) ack 1')
-    talk.receive('. 1:1(0) ack 1501', 100)
+    talk.receive('. 1:1(0) ack 1501 <TS,sack 501:1001>', 100)
     expect(reading.bytes).toBe(1500)
+  })
+
+  it('reports a duplicate of what it has not acknowledged yet, at once', () => {
+    const talk = new Conversation()
+    acceptPastQuickAcks(talk)
+    sendFull(talk, QUICK)
+    talk.quiet(1)
+    sendFull(talk, QUICK)
+    const from = 1 + QUICK * MSS
+    talk.receive(`. 1:1(0) ack ${from + MSS} <TS,sack ${from}:${from + MSS}>`, 0.1)
+    expect([...talk.ledger.dropsByReason()]).toEqual([['tcp_old_data', 1]])
   })
 })
 

@@ -54,8 +54,11 @@ describe('Nagle', () => {
 })
 
 describe('units', () => {
-  it('are cut where the device ends: full segments on the wire, PSH on the last of each', () => {
-    const talk = new Conversation()
+  it.each([
+    ['in hardware', {}],
+    ['in software before a device without TSO', { tso: false }],
+  ])('are cut to full segments %s, PSH on the last of each', (_where, features) => {
+    const talk = new Conversation({ features })
     const socket = talk.connect({ rtt: RTT })
     socket.write(10 * MSS)
     const segments = Array.from({ length: 10 }, (_, i) =>
@@ -67,7 +70,6 @@ describe('units', () => {
     )
     const ids = segments.map(({ frame }) => frame.ipId)
     expect(ids.map((id, i) => (id - ids[0]! - i) & 0xffff)).toEqual(ids.map(() => 0))
-    // The stack itself handled fewer packets than that.
     expect(talk.ledger.split).toBe(5)
     expect(talk.ledger.segments).toBe(10)
   })

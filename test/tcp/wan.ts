@@ -2,6 +2,8 @@
  * Two hosts, 10.0.0.1 and 10.0.0.2, at 10 Gb/s each, and between them a box that passes frames on over
  * a long line: its rate, queue, delay and faults are the path's.
  */
+import { COST_PROFILES } from '../../src/cpu/cost-profile.ts'
+import { Machine } from '../../src/cpu/machine.ts'
 import { Nic } from '../../src/host/nic.ts'
 import { Port } from '../../src/link/port.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
@@ -22,6 +24,8 @@ export interface WanOptions {
   readonly rtt: number
   /** Bytes that wait for the line in each direction; without it any number. */
   readonly queueBytes?: number
+  /** Cores of each host, on which its work takes time; 0, the default, has it take none. */
+  readonly cpus?: number
   /** net.ipv4.* of both hosts. */
   readonly sysctls?: Readonly<Record<string, number>>
 }
@@ -50,8 +54,8 @@ export class Wan {
       ([name, value]) => [`net.ipv4.${name}`, String(value)] as const,
     )
     this.profile = withSysctls(KERNEL_PROFILES['6.18']!, new Map(settings))
-    this.left = this.host('left', 1)
-    this.right = this.host('right', 2)
+    this.left = this.host('left', 1, options.cpus ?? 0)
+    this.right = this.host('right', 2, options.cpus ?? 0)
     this.leftEnd = this.box('left-box', this.left)
     this.rightEnd = this.box('right-box', this.right)
     const { rate, rtt, queueBytes } = options
@@ -66,8 +70,11 @@ export class Wan {
     }
   }
 
-  private host(name: string, number: number): WanHost {
-    const kernel = new Kernel(this.simulator, this.ledger, name, this.profile)
+  private host(name: string, number: number, cpus: number): WanHost {
+    const { simulator, ledger } = this
+    const costs = COST_PROFILES['server-2020s']!
+    const machine = cpus === 0 ? null : new Machine(simulator, ledger, name, cpus, costs)
+    const kernel = new Kernel(simulator, ledger, name, this.profile, machine)
     const namespace = new NetNamespace(kernel, name)
     const nic = new Nic(namespace, 'eth0', 1500, 0x020000000000 + number)
     nic.up = true

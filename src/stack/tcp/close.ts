@@ -81,7 +81,7 @@ export function closeSocket(tcp: Connection): void {
   tcp.isOrphan = true
   tcp.isReceiveShut = true
   tcp.received.clear()
-  tcp.copiedSeq = tcp.rcvNxt
+  tcp.copiedSeq += readableBytes(tcp)
   if (tcp.isGone) return
   if (hasUnread) {
     // The peer believes that it was read (RFC 2525, 2.17).
