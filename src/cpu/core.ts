@@ -129,6 +129,11 @@ export class Core implements EventTarget {
     this.start()
   }
 
+  /** Whether the work in progress is a task's step. */
+  get isStepping(): boolean {
+    return this.task !== null
+  }
+
   get isAtWork(): boolean {
     return this.isRunning
   }

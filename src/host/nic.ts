@@ -75,8 +75,7 @@ export class Nic extends HostDevice implements Holder {
     this.filter = new UnicastFilter(options.filterEntries)
     this.port = new Port(kernel.simulator, kernel.ledger, new WireSide(this), 0, name)
     this.port.mtu = mtu
-    this.port.limitQueue(undefined, options.txQueue)
-    this.txQueue = new TxQueue(kernel, this.port)
+    this.txQueue = new TxQueue(kernel, this.port, options.txQueue)
     this.hashesUdpPorts = options.rss !== 'addresses'
     this.queues = this.makeQueues(options)
     const cores = kernel.machine?.cores ?? []

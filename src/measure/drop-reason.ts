@@ -44,6 +44,7 @@ export const DROP_REASONS = {
 
   // Hosts' queues and TCP
   rx_ring_full: loss('the receive ring of the NIC was full'),
+  socket_backlog: loss('the backlog of a socket in use was full', 'SOCKET_BACKLOG'),
   tcp_old_data: filter('all of its data had arrived before', 'TCP_OLD_DATA'),
   tcp_over_window: loss('beyond the receive window', 'TCP_OVERWINDOW'),
   tcp_zero_window: loss('data although the receive window is closed', 'TCP_ZEROWINDOW'),

@@ -30,6 +30,8 @@ export const REMEDIES = {
 
   rx_ring_full:
     'The core that polls this ring is too busy: give the NIC more queues, a longer ring, or send less.',
+  socket_backlog:
+    'The program holds its socket too long at a time: smaller reads and writes, or larger buffers.',
   tcp_old_data: 'Nothing is wrong: the data came twice, for an acknowledgement was lost or late.',
   tcp_over_window: 'The sender ignores the receive window; look for a broken stack on the way.',
   tcp_zero_window: 'Nothing is wrong if it is a window probe: the reader does not read.',

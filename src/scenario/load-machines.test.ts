@@ -22,7 +22,7 @@ function faults(text: string): string[] {
 
 describe('hosts', () => {
   it('have NICs with all offloads and a queue a core', () => {
-    const { nic, costs, deviceOffloads } = load('hosts: { cpus: 4 }').hosts[0]!
+    const { nic, costs, deviceOffloads } = load('hosts: { cpus: 4, costs: none }').hosts[0]!
     expect(nic).toMatchObject({ queues: 4, rxRing: 1024, coalesce: 'adaptive', rss: 'ports' })
     expect(nic).toMatchObject({
       tso: true,
@@ -96,6 +96,7 @@ describe('a bench', () => {
 })
 
 const COSTS = 'hosts: { cpus: 4, costs: server-2020s }\n'
+const FREE = 'hosts: { costs: none }\n'
 const flow = (kind: string, more = '') =>
   `workload: [{ kind: ${kind}, from: h1, to: h2${more === '' ? '' : `, ${more}`} }]`
 const first = (text: string) => load(text).workloads[0]!
@@ -134,12 +135,14 @@ describe('TCP', () => {
     const loop =
       'networks: { app: { scheme: flat } }\ncontainers: { perHost: 2 }\nworkload: [{ kind: tcp, from: c1, to: c2 }]'
     const message = 'the two ends are both on h1, where nothing takes time: TCP would never end'
-    expect(faults(loop)).toEqual([`workload[0]: ${message}`])
-    expect(faults(loop.replace('to: c2', 'to: 127.0.0.1'))).toEqual([`workload[0]: ${message}`])
-    expect(faults(loop.replace('to: c2', 'to: c3'))).toEqual([])
-    expect(faults(loop.replace('to: c2', 'to: c2, bytes: 1MB'))).toEqual([])
+    expect(faults(FREE + loop)).toEqual([`workload[0]: ${message}`])
+    expect(faults(FREE + loop.replace('to: c2', 'to: 127.0.0.1'))).toEqual([
+      `workload[0]: ${message}`,
+    ])
+    expect(faults(FREE + loop.replace('to: c2', 'to: c3'))).toEqual([])
+    expect(faults(FREE + loop.replace('to: c2', 'to: c2, bytes: 1MB'))).toEqual([])
     expect(faults(COSTS + loop)).toEqual([])
-    expect(faults(`fabric: { mode: bench }\n${flow('tcp')}`)).toEqual([
+    expect(faults(`${FREE}fabric: { mode: bench }\n${flow('tcp')}`)).toEqual([
       'workload[0]: the two ends are on a bench, where nothing takes time: TCP would never end',
     ])
   })
@@ -159,7 +162,7 @@ describe('cores', () => {
   it('set the pace of a sender without one', () => {
     const text = flow('udp', 'packetRate: max, size: 64')
     expect(first(COSTS + text)).toMatchObject({ packetRate: Infinity, size: 64 })
-    expect(faults(text)).toEqual([
+    expect(faults(FREE + text)).toEqual([
       'workload[0].packetRate: "max" is as fast as the cores can, and on h1 work takes no time',
     ])
     expect(faults(COSTS + flow('udp', 'packetRate: "10"'))).toEqual([
@@ -206,7 +209,7 @@ describe('expectations of TCP and of cores', () => {
     expect(faults(expecting('rtt: { atMost: 1ms }'))).toEqual([
       'expect[0].rtt: tcp does not measure rtt',
     ])
-    const none = `${flow('tcp')}\nexpect: [{ cores: { atMost: 1 } }]`
+    const none = `${FREE}${flow('tcp')}\nexpect: [{ cores: { atMost: 1 } }]`
     expect(faults(none)).toEqual([
       'expect[0].cores: with hosts.costs: none no work takes any time of a core',
     ])

@@ -134,8 +134,9 @@ export class TransactionClient implements EventTarget {
       if (now >= workload.window.end) return this.finish()
       this.noteBegin(now)
     }
-    this.unwritten -= socket!.write(this.unwritten)
-    if (this.unwritten > 0) return false
+    const taken = socket!.write(this.unwritten)
+    this.unwritten -= taken
+    if (this.unwritten > 0) return taken > 0
     this.unread = workload.replySize
     this.state = 'await'
     return true

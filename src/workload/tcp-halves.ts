@@ -54,7 +54,7 @@ export class BulkWriter implements Half, EventTarget {
     const taken = socket.write(this.rest)
     this.rest -= taken
     flow.written += taken
-    if (this.rest > 0) return false
+    if (this.rest > 0) return taken > 0
     if (this.isInstant) this.latest = now
     return true
   }

@@ -106,8 +106,9 @@ class Worker {
   }
 
   private reply(socket: TcpSocket): boolean {
-    this.unwritten -= socket.write(this.unwritten)
-    if (this.unwritten > 0) return false
+    const taken = socket.write(this.unwritten)
+    this.unwritten -= taken
+    if (this.unwritten > 0) return taken > 0
     this.unread = this.workload.size
     return true
   }

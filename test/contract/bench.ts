@@ -24,6 +24,7 @@ export function contractScenario(scheme: Scheme, options: Sections, more: Sectio
   const text = stringify({
     name: 'contract',
     fabric: { racks: 1, hostsPerRack: 2, links: '10Gbps' },
+    hosts: { costs: 'none' },
     networks: { net: { scheme: scheme.name, ...options } },
     containers: [
       { name: 'a', host: 'h1' },

@@ -25,9 +25,11 @@ import {
 } from '../../src/wire/frame.ts'
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, IcmpMessage } from '../../src/wire/icmp.ts'
 import { ipv4 } from '../../src/wire/ipv4-address.ts'
-import { TCP_ACK, TCP_PSH, TCP_RST, TCP_SYN, TcpHeader } from '../../src/wire/tcp.ts'
+import { TCP_RST, TCP_SYN, TcpHeader } from '../../src/wire/tcp.ts'
 import { emitTcpOptions, parseTcpOptions, TcpOptions } from '../../src/wire/tcp-options.ts'
-import { flagLetters, optionsOf, optionWords, parseSegment } from './segment.ts'
+import { compared, optionsOf, parseSegment, type Segment, textOf } from './segment.ts'
+
+export type { Segment } from './segment.ts'
 
 const HOST = ipv4('10.0.0.1')
 const PEER = ipv4('10.0.0.2')
@@ -41,22 +43,6 @@ const PEER_ISN = 0xfffff800 | 0
 const CABLE = { rate: 100e9, delay: 0 }
 /** How long `receive` waits unless told otherwise, milliseconds. */
 const PATIENCE = 2
-
-/** A segment that the peer got, numbers relative as in `segment.ts`. */
-export interface Segment {
-  /** Milliseconds since the start. */
-  readonly time: number
-  readonly flags: number
-  readonly sequence: number
-  readonly length: number
-  readonly acknowledgement: number
-  /** As the header has it, not scaled. */
-  readonly window: number
-  /** The window in bytes. */
-  readonly windowBytes: number
-  readonly options: TcpOptions
-  readonly frame: Frame
-}
 
 export interface ConversationOptions {
   /** Default 6.18. */
@@ -143,7 +129,7 @@ export class Conversation {
   /** Lets time pass in which the host must not send anything. */
   quiet(milliseconds: number): void {
     this.wait(milliseconds)
-    expect(this.got.map((segment) => this.textOf(segment))).toEqual([])
+    expect(this.got.map((segment) => textOf(segment, PEER_ISN))).toEqual([])
   }
 
   /** Takes note of what the host has sent, whatever it is, and forgets it. */
@@ -272,30 +258,10 @@ export class Conversation {
   }
 
   private check(wanted: string, segment: Segment): Segment {
-    const said = parseSegment(wanted)
-    const ignored = (said.flags & TCP_PSH) === 0 ? TCP_PSH : 0
-    const isAckSaid = said.acknowledgement !== null
-    const parts = [
-      flagLetters(segment.flags & ~ignored),
-      `${segment.sequence}:${segment.sequence + segment.length}(${segment.length})`,
-    ]
-    if (isAckSaid) parts.push(`ack ${segment.acknowledgement}`)
-    if (said.window !== null) parts.push(`win ${segment.window}`)
-    if (said.options !== null) {
-      parts.push(`<${optionWords(segment.options, PEER_ISN).join(',')}>`)
-    }
-    expect(parts.join(' '), `at ${this.now} ms, in full ${this.textOf(segment)}`).toBe(
-      wanted.replace(/\bTS [\d ]+/, 'TS'),
-    )
+    const full = textOf(segment, PEER_ISN)
+    const { got, said } = compared(wanted, segment, PEER_ISN)
+    expect(got, `at ${this.now} ms, in full ${full}`).toBe(said)
     return segment
-  }
-
-  private textOf(segment: Segment): string {
-    const { flags, sequence, length, acknowledgement, window, options } = segment
-    const range = `${sequence}:${sequence + length}(${length})`
-    const ack = (flags & TCP_ACK) === 0 ? '' : ` ack ${acknowledgement}`
-    const words = optionWords(options, PEER_ISN).join(',')
-    return `${flagLetters(flags)} ${range}${ack} win ${window} <${words}>`
   }
 
   /** The host listens on its port. */
@@ -322,10 +288,9 @@ export class Conversation {
   /** A connection that the host opened. */
   connect(offer: Offer = {}): TcpSocket {
     const socket = this.open(offer)
-    const syn = this.next(PATIENCE, 'a SYN')
-    expect(flagLetters(syn.flags)).toBe('S')
+    this.receive('S 0:0(0)')
     this.wait(offer.rtt ?? 0)
-    this.send(`S. 0:0(0) ack 1 win ${offer.window ?? 65535}${this.bracket(offer)}`)
+    this.send(`S. 0:0(0) ack 1 win ${offer.window ?? 65535}${bracket(offer)}`)
     this.usesTimestamps = offer.timestamps ?? true
     this.receive('. 1:1(0) ack 1')
     return socket
@@ -334,7 +299,7 @@ export class Conversation {
   /** A connection that the peer opened. */
   accept(offer: Offer & { readonly backlog?: number } = {}): TcpSocket {
     const listener = this.listen(offer)
-    this.send(`S 0:0(0) win ${offer.window ?? 65535}${this.bracket(offer)}`)
+    this.send(`S 0:0(0) win ${offer.window ?? 65535}${bracket(offer)}`)
     this.receive('S. 0:0(0) ack 1')
     this.wait(offer.rtt ?? 0)
     this.usesTimestamps = offer.timestamps ?? true
@@ -355,14 +320,15 @@ export class Conversation {
     socket.onReadable = () => task.wake()
     return reading
   }
+}
 
-  private bracket(offer: Offer): string {
-    const { mss = 1460, wscale = 7, sack = true, timestamps = true } = offer
-    const words: string[] = []
-    if (mss !== null) words.push(`mss ${mss}`)
-    if (sack) words.push('sackOK')
-    if (timestamps) words.push('TS')
-    if (wscale !== null) words.push(`wscale ${wscale}`)
-    return ` <${words.join(',')}>`
-  }
+/** The options of the peer's SYN. */
+function bracket(offer: Offer): string {
+  const { mss = 1460, wscale = 7, sack = true, timestamps = true } = offer
+  const words: string[] = []
+  if (mss !== null) words.push(`mss ${mss}`)
+  if (sack) words.push('sackOK')
+  if (timestamps) words.push('TS')
+  if (wscale !== null) words.push(`wscale ${wscale}`)
+  return ` <${words.join(',')}>`
 }

@@ -2,8 +2,25 @@
  * Segments as text, in packetdrill's manner: `P. 1:1001(1000) ack 1 win 500 <sack 1:1001>`. Sequence
  * numbers count from the sender's initial one, acknowledgements and SACK edges from the other's.
  */
+import type { Frame } from '../../src/wire/frame.ts'
 import { TCP_ACK, TCP_ECE, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../src/wire/tcp.ts'
 import { TcpOptions } from '../../src/wire/tcp-options.ts'
+
+/** A segment that the peer got, numbers relative as in `segment.ts`. */
+export interface Segment {
+  /** Milliseconds since the start. */
+  readonly time: number
+  readonly flags: number
+  readonly sequence: number
+  readonly length: number
+  readonly acknowledgement: number
+  /** As the header has it, not scaled. */
+  readonly window: number
+  /** The window in bytes. */
+  readonly windowBytes: number
+  readonly options: TcpOptions
+  readonly frame: Frame
+}
 
 const FLAGS: readonly (readonly [string, number])[] = [
   ['F', TCP_FIN],
@@ -15,7 +32,7 @@ const FLAGS: readonly (readonly [string, number])[] = [
 ]
 
 /** What a text says of a segment; null where it says nothing. */
-export interface SegmentText {
+interface SegmentText {
   readonly flags: number
   readonly sequence: number
   readonly length: number
@@ -46,7 +63,7 @@ export function parseSegment(text: string): SegmentText {
   }
 }
 
-export function flagLetters(flags: number): string {
+function flagLetters(flags: number): string {
   return FLAGS.map(([letter, bit]) => ((flags & bit) === 0 ? '' : letter)).join('')
 }
 
@@ -89,7 +106,7 @@ export function optionsOf(words: readonly string[], base: number): TcpOptions {
 }
 
 /** The words for option values, timestamps without their numbers. */
-export function optionWords(options: TcpOptions, base: number): string[] {
+function optionWords(options: TcpOptions, base: number): string[] {
   const words: string[] = []
   if (options.mss !== 0) words.push(`mss ${options.mss}`)
   if (options.sackPermitted) words.push('sackOK')
@@ -104,4 +121,34 @@ export function optionWords(options: TcpOptions, base: number): string[] {
     words.push(`sack ${blocks.join(' ')}`)
   }
   return words
+}
+
+/** All of a segment. @param base what SACK edges count from. */
+export function textOf(segment: Segment, base: number): string {
+  const { flags, window, options } = segment
+  const ack = (flags & TCP_ACK) === 0 ? '' : ` ack ${segment.acknowledgement}`
+  const words = optionWords(options, base).join(',')
+  return `${flagLetters(flags)} ${rangeOf(segment)}${ack} win ${window} <${words}>`
+}
+
+/**
+ * What a text says and the same of a segment, for comparing. What the text leaves out is left out of
+ * both; PSH is looked at only where the text has it.
+ */
+export function compared(
+  text: string,
+  segment: Segment,
+  base: number,
+): { said: string; got: string } {
+  const wanted = parseSegment(text)
+  const ignored = (wanted.flags & TCP_PSH) === 0 ? TCP_PSH : 0
+  const parts = [flagLetters(segment.flags & ~ignored), rangeOf(segment)]
+  if (wanted.acknowledgement !== null) parts.push(`ack ${segment.acknowledgement}`)
+  if (wanted.window !== null) parts.push(`win ${segment.window}`)
+  if (wanted.options !== null) parts.push(`<${optionWords(segment.options, base).join(',')}>`)
+  return { said: text, got: parts.join(' ') }
+}
+
+function rangeOf({ sequence, length }: Segment): string {
+  return `${sequence}:${sequence + length}(${length})`
 }

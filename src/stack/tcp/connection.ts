@@ -253,6 +253,8 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
   timeouts = 0
   undone = 0
   readonly chrono = new Chronograph()
+  /** A write has taken less than it was given: the next one goes on with it. */
+  isWriting = false
 
   readonly retransmitTimer: KernelTimer
   readonly delayedAckTimer: KernelTimer
@@ -274,8 +276,8 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
     this.rtt = new RttEstimator(SECOND / kernel.profile.hz / MICROSECOND)
     this.rto = this.rtt.rto
     this.control = congestionControl(congestion ?? this.parameters.congestion, this)
-    this.retransmitTimer = new KernelTimer(() => this.inKernel(this.onRetransmitTimer))
-    this.delayedAckTimer = new KernelTimer(() => this.inKernel(this.onDelayedAckTimer))
+    this.retransmitTimer = new KernelTimer(() => this.inKernel(this.retransmitTimer, this.onRetransmitTimer))
+    this.delayedAckTimer = new KernelTimer(() => this.inKernel(this.delayedAckTimer, this.onDelayedAckTimer))
   }
 
   /** Takes it out of the table of connections. */
@@ -287,7 +289,14 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
   /** Memory below TCP has become free for a sender that waited for it. */
   protected abstract onSpaceBelow(): void
 
-  private inKernel(handler: () => void): void {
+  private inKernel(timer: KernelTimer, handler: () => void): void {
+    if (this.lock?.mustWait(this.kernel.machine!.current)) {
+      this.lock.postponeCall(() => {
+        // Whoever held the socket may have armed it anew.
+        if (!timer.isArmed) this.inKernel(timer, handler)
+      })
+      return
+    }
     this.kernel.enter()
     this.refreshClock()
     handler.call(this)

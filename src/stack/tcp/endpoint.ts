@@ -1,6 +1,7 @@
 import type { DropReason } from '../../measure/drop-reason.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
 import type { Incoming } from './incoming.ts'
+import type { SocketLock } from './socket-lock.ts'
 
 /**
  * What became of a segment: its data was kept, it was a control segment, or it was dropped. `retry`: the
@@ -16,6 +17,8 @@ export abstract class Endpoint {
   remotePort = 0
   /** The next one of its bucket in the table. */
   chained: Endpoint | null = null
+  /** Of a socket that was used by a task; null where work takes no time. */
+  lock: SocketLock | null = null
 
   /** A segment for this connection, in kernel context. The table books its end. */
   abstract receive(segment: Incoming): Verdict

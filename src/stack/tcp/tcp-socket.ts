@@ -16,6 +16,7 @@ import { consume, readableBytes } from './receive.ts'
 import { retransmitQueue } from './retransmit.ts'
 import { onSendTimer } from './retransmit-timer.ts'
 import { isWritable, memoryQueued, writeData } from './send-buffer.ts'
+import { SocketLock } from './socket-lock.ts'
 import type { Tcp } from './tcp.ts'
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, type TcpInfo } from './tcp-info.ts'
 import { TimeWait } from './time-wait.ts'
@@ -70,7 +71,7 @@ export class TcpSocket extends Connection {
 
   /** Begins to connect: `onConnect` or `onClose` tell how it ends. @returns the system call's error. */
   connect(destination: Ipv4Address, port: number): SendError | 'EADDRNOTAVAIL' | null {
-    this.kernel.enter()
+    this.begin()
     const error = this.tcp.bind(this, destination, port)
     if (error === null) beginConnect(this)
     this.kernel.leave()
@@ -88,7 +89,7 @@ export class TcpSocket extends Connection {
       this.isNoSpace = state === 'SYN-SENT'
       return 0
     }
-    this.kernel.enter()
+    this.begin()
     const taken = writeData(this, length, content)
     this.kernel.leave()
     return taken
@@ -97,7 +98,7 @@ export class TcpSocket extends Connection {
   /** Reads and forgets up to `most` bytes. @returns how many; 0 = none there, or the end. */
   read(most: number): number {
     const bytes = Math.min(most, readableBytes(this))
-    this.kernel.enter()
+    this.begin()
     consume(this, bytes)
     this.kernel.leave()
     return bytes
@@ -131,23 +132,35 @@ export class TcpSocket extends Connection {
 
   /** Ends the sending side: FIN follows what was written. */
   shutdown(): void {
-    this.kernel.enter()
+    this.begin()
     shutdownSending(this)
     this.kernel.leave()
   }
 
   /** Lets go of the socket: what was written is still sent; no callback comes any more. */
   close(): void {
-    this.kernel.enter()
+    this.begin()
     closeSocket(this)
     this.kernel.leave()
   }
 
   /** Ends with a reset. */
   abort(): void {
-    this.kernel.enter()
+    this.begin()
     abortConnection(this)
     this.kernel.leave()
+  }
+
+  /** A system call begins: on a core it is at work on the socket until the step ends. */
+  private begin(): void {
+    this.kernel.enter()
+    const core = this.kernel.machine?.current
+    if (core?.isStepping !== true) return
+    if (this.lock === null) {
+      this.lock = new SocketLock(this.tcp, () => this.window.buffer + this.sendBuffer)
+      this.tcp.locks.add(this.lock)
+    }
+    this.lock.hold(core)
   }
 
   receive(segment: Incoming): Verdict {
@@ -185,6 +198,9 @@ export class TcpSocket extends Connection {
 
   /** tcp_tsq_handler. */
   private readonly sendMore = (): void => {
+    if (this.lock?.mustWait(this.kernel.machine!.current)) {
+      return this.lock.postponeCall(this.sendMore)
+    }
     this.isSpaceAwaited = false
     if (!this.isThrottled) return
     this.isThrottled = false

@@ -1,3 +1,4 @@
+import type { Holder } from '../../measure/ledger.ts'
 import type { Frame } from '../../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
@@ -20,6 +21,7 @@ import { syncMss } from './mss.ts'
 import { currentRoute, pathMtu, routeError } from './path.ts'
 import { replyReset } from './reply.ts'
 import { retransmitLonger } from './retransmit.ts'
+import type { SegmentReceiver, SocketLock } from './socket-lock.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { TcpSocket, type TcpSocketOptions } from './tcp-socket.ts'
 
@@ -27,7 +29,9 @@ import { TcpSocket, type TcpSocketOptions } from './tcp-socket.ts'
 const BACKLOG = 4096
 
 /** TCP of one namespace: its connections and listeners, and what belongs to neither (net/ipv4/tcp_ipv4.c). */
-export class Tcp {
+export class Tcp implements Holder, SegmentReceiver {
+  /** Locks of sockets whose segments may wait. */
+  readonly locks = new Set<SocketLock>()
   readonly namespace: NetNamespace
   private readonly table = new ConnectionTable()
   private readonly listeners = new Map<number, TcpListener>()
@@ -37,6 +41,13 @@ export class Tcp {
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
+    if (namespace.kernel.machine !== null) namespace.kernel.ledger.addHolder(this)
+  }
+
+  heldFrames(): number {
+    let held = 0
+    for (const lock of this.locks) held += lock.heldFrames()
+    return held
   }
 
   /** Connections in whatever state, TIME-WAIT included. */
@@ -119,6 +130,7 @@ export class Tcp {
     const before = this.table.size
     this.table.remove(entry)
     if (this.table.size === before) return
+    if (entry.lock?.heldFrames() === 0) this.locks.delete(entry.lock)
     const users = this.ports.get(entry.localPort)! - 1
     if (users > 0) this.ports.set(entry.localPort, users)
     else this.ports.delete(entry.localPort)
@@ -129,14 +141,34 @@ export class Tcp {
     this.add(successor)
   }
 
-  /** A segment for this host (tcp_v4_rcv): it ends here. */
+  /** A segment for this host (tcp_v4_rcv): it ends here, or waits for a system call to end. */
   receive(frame: Frame, device: NetDevice): void {
+    const { namespace } = this
+    if (frame.badChecksum) return namespace.drop(frame, 'tcp_checksum', device)
+    const entry = this.find(frame)
+    const lock = entry === null ? null : entry.lock
+    if (lock?.mustWait(namespace.kernel.machine!.current)) {
+      if (lock.postpone(frame, device)) return
+      return namespace.drop(frame, 'socket_backlog', device)
+    }
+    this.handle(frame, device, entry)
+  }
+
+  /** A segment that has waited. */
+  receiveNow(frame: Frame, device: NetDevice): void {
+    this.handle(frame, device, this.find(frame))
+  }
+
+  private find(frame: Frame): Endpoint | null {
+    return this.table.find(frame.ipDst, frame.destinationPort, frame.ipSrc, frame.sourcePort)
+  }
+
+  private handle(frame: Frame, device: NetDevice, entry: Endpoint | null): void {
     const { namespace, incoming } = this
     const { header } = frame
-    if (frame.badChecksum) return namespace.drop(frame, 'tcp_checksum', device)
     if (!(header instanceof TcpHeader)) return namespace.drop(frame, 'ip_header', device)
     incoming.read(frame, header, device)
-    const verdict = this.dispatch(frame)
+    const verdict = this.dispatch(frame, entry)
     const { ledger } = namespace.kernel
     if (verdict === 'delivered') ledger.delivered++
     else if (verdict === 'consumed') ledger.consumed++
@@ -146,9 +178,8 @@ export class Tcp {
     }
   }
 
-  private dispatch(frame: Frame): Verdict {
-    const { incoming, table } = this
-    const entry = table.find(frame.ipDst, frame.destinationPort, frame.ipSrc, frame.sourcePort)
+  private dispatch(frame: Frame, entry: Endpoint | null): Verdict {
+    const { incoming } = this
     if (entry !== null) {
       const verdict = entry.receive(incoming)
       if (verdict !== 'retry') return verdict
@@ -173,7 +204,9 @@ export class Tcp {
     if (offset < entry.sndUna || offset > entry.sndNxt) return false
     entry.refreshClock()
     if (message.type === ICMP_DEST_UNREACH && message.code === ICMP_FRAG_NEEDED) {
-      this.shrinkPath(entry)
+      const { lock } = entry
+      if (!lock?.mustWait(this.namespace.kernel.machine!.current)) this.shrinkPath(entry)
+      else lock.postponeCall(() => this.shrinkPath(entry))
       return true
     }
     const error = errorOf(message)

@@ -107,6 +107,7 @@ describe('Cubic', () => {
 
   it('never grows by more than half in a round trip, however far the curve is ahead', () => {
     const { path, cubic } = afterLoss(100 * MILLISECOND, 100)
+    path.round(cubic)
     path.now += 60 * SECOND
     path.round(cubic)
     for (let round = 0; round < 5; round++) {
@@ -115,6 +116,19 @@ describe('Cubic', () => {
       expect(path.cwnd / before).toBeGreaterThan(1.4)
       expect(path.cwnd / before).toBeLessThanOrEqual(1.51)
     }
+  })
+
+  it('takes no delay of the first second after a loss for the path’s own', () => {
+    const growth = (rounds: number, sample: number): number => {
+      const { path, cubic } = afterLoss(100 * MILLISECOND, 1000)
+      for (let round = 0; round < rounds; round++) path.round(cubic)
+      cubic.onRtt(sample)
+      for (let round = 0; round < 5; round++) path.round(cubic)
+      return path.cwnd
+    }
+    // The curve is aimed at one least delay from now.
+    expect(growth(5, MILLISECOND)).toBe(growth(5, 100 * MILLISECOND))
+    expect(growth(15, MILLISECOND)).toBeLessThan(growth(15, 100 * MILLISECOND))
   })
 
   it('does not count time without data on the curve', () => {
