@@ -45,18 +45,34 @@ describe('TxQueue', () => {
     expect([bench.ledger.split, bench.ledger.segments, bench.ledger.imbalance()]).toEqual([1, 2, 0])
   })
 
-  it('counts units against txqueuelen, and drops a unit as a whole', () => {
-    const bench = new CoredNics({ near: { txQueue: 3 } })
-    const units = Array.from({ length: 5 }, (_, i) => tcpUnit({ bytes: 28_960, port: i }, 1448))
+  it('counts the units that wait against txqueuelen, and drops a unit as a whole', () => {
+    const bench = new CoredNics({ near: { txQueue: 2 } })
+    // 20 segments take 24.6 us: three units are in the rings, two wait.
+    const units = Array.from({ length: 7 }, (_, i) => tcpUnit({ bytes: 28_960, port: i }, 1448))
     bench.send(...units)
-    bench.run(100)
+    bench.run(10)
     expect(bench.drops()).toEqual({ queue_full: 2 })
     expect(bench.near.port.txFrames).toBe(60)
-    // 20 segments take 24.6 us: all have gone.
-    bench.send(tcpUnit({ bytes: 28_960 }, 1448), tcpSegment(), tcpSegment(), tcpSegment())
+    expect(bench.ledger.held()).toBeGreaterThan(60)
     bench.run(1000)
-    expect(bench.drops()).toEqual({ queue_full: 3 })
-    expect(bench.near.port.txFrames).toBe(60 + 22)
+    expect(bench.drops()).toEqual({ queue_full: 2 })
+    expect(bench.near.port.txFrames).toBe(100)
+    expect(bench.ledger.imbalance()).toBe(0)
+  })
+
+  it('sends from all flows in turn what the rings have no room for', () => {
+    const bench = new CoredNics()
+    const ports: number[] = []
+    bench.near.port.tap = { frame: (_, frame) => ports.push(frame.sourcePort) }
+    const greedy = Array.from({ length: 200 }, () => tcpSegment({ port: 1 }))
+    const modest = Array.from({ length: 20 }, () => tcpSegment({ port: 2 }))
+    bench.send(...greedy, ...modest)
+    bench.run(1000)
+    // The rings hold 50 us, which is 41 segments; from then on each flow has every other.
+    expect(ports.slice(0, 41).every((port) => port === 1)).toBe(true)
+    expect(ports.slice(41, 81).filter((port) => port === 2)).toHaveLength(20)
+    expect(ports).toHaveLength(220)
+    expect(bench.near.port.queuePeakBytes).toBeGreaterThan(200 * 1448)
     expect(bench.ledger.imbalance()).toBe(0)
   })
 
@@ -112,14 +128,16 @@ describe('TxQueue', () => {
   it('gives memory back at once where a frame is dropped', () => {
     const bench = new CoredNics({ near: { txQueue: 1 } })
     const owner = new Owner()
-    bench.send(...[0, 1, 2].map(() => owner.own(tcpSegment())))
+    bench.send(...Array.from({ length: 50 }, () => owner.own(tcpSegment())))
     bench.run(1)
-    expect([owner.used, bench.drops()]).toEqual([1000, { queue_full: 2 }])
+    // 41 segments are 50 us of wire time, one waits.
+    expect([owner.used, bench.drops()]).toEqual([42_000, { queue_full: 8 }])
     bench.near.port.setUp(false)
     bench.send(owner.own(tcpUnit({ bytes: 2000 }, 1000)))
-    bench.run(10)
+    bench.run(100)
     owner.transmitter!.reap()
     expect(owner.used).toBe(0)
+    expect(bench.ledger.imbalance()).toBe(0)
   })
 
   it('does the same where work takes no time', () => {

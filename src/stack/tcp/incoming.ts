@@ -5,6 +5,8 @@ import type { NetDevice } from '../device.ts'
 import { skbTruesize } from '../skb.ts'
 
 const NO_BYTES = new Uint8Array(0)
+/** Of a unit beside its pages: room for headers, skb_shared_info and the sk_buff. */
+const UNIT_HEAD = 320 + 320 + 256
 /** NOP, NOP, kind 8, length 10: how the timestamp option stands in nearly every segment. */
 const PLAIN_TIMESTAMPS = 0x0101080a
 
@@ -92,10 +94,14 @@ export class Incoming {
     return this.frame.gsoSize || this.length
   }
 
-  /** Memory that it takes in a receive buffer: each packet came in a buffer of its own. */
+  /**
+   * Memory that it takes in a receive buffer. Packets from a wire came in a buffer each; a unit that no card
+   * has cut is still in the pages into which its sender copied it.
+   */
   get truesize(): number {
     const { count, frame } = this
     if (count === 1) return skbTruesize(frame.length)
+    if (!frame.isChecksummed) return this.length + UNIT_HEAD
     return count * skbTruesize(frame.length - frame.gsoExcess)
   }
 }
