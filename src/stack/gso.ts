@@ -24,8 +24,8 @@ export function segment(unit: Frame): Frame[] {
   }
   const content = transport.l3Length - IPV4_HEADER_BYTES - header.bytes
   const last = Math.ceil(content / unit.gsoSize) - 1
-  const segments: Frame[] = []
-  for (let i = 0; i <= last; i++) segments.push(cut(unit, i, content, i === last))
+  const segments: Frame[] = new Array(last + 1)
+  for (let i = 0; i <= last; i++) segments[i] = cut(unit, i, content, i === last)
   segments[last]!.takeOwner(unit)
   return segments
 }

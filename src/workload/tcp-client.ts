@@ -174,7 +174,7 @@ export class TransactionClient implements EventTarget {
 
   private finish(): boolean {
     this.state = 'over'
-    if (!this.isReconnecting) this.socket!.close()
+    if (!this.isReconnecting) this.socket?.close()
     return false
   }
 

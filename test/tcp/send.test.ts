@@ -162,6 +162,24 @@ describe('socket memory', () => {
     talk.drain()
   })
 
+  it('counts the time in which only the buffer kept it from sending', () => {
+    const talk = new Conversation()
+    const socket = talk.connect({ rtt: RTT, sendBuffer: 4000 })
+    const limited: number[] = []
+    for (let round = 0; round < 12; round++) {
+      const before = socket.info.sndbufLimited
+      socket.write(1_000_000)
+      talk.wait(RTT)
+      limited.push((socket.info.sndbufLimited - before) / 1e9)
+      const sent = talk.drain().at(-1)!
+      talk.send(`. 1:1(0) ack ${sent.sequence + sent.length}`)
+    }
+    // At first the window is smaller than the buffer.
+    expect(limited[0]).toBe(0)
+    for (const time of limited.slice(-3)) expect(time).toBeCloseTo(RTT, 1)
+    talk.drain()
+  })
+
   it('grows with the window unless it is fixed', () => {
     const talk = new Conversation()
     const socket = talk.connect({ rtt: RTT })

@@ -77,4 +77,20 @@ describe('undo', () => {
     talk.send(`. 1:1(0) ack ${at(10)} <sack ${at(0)}:${at(1)}>`)
     expect(socket.info.dsackDups).toBe(1)
   })
+
+  it('is not done without SACK by the ACK that ends the recovery', () => {
+    const { talk, socket } = sending(10, { sack: false })
+    for (let i = 0; i < 4; i++) talk.send('. 1:1(0) ack 1')
+    talk.receive(full(0), 0.1)
+    talk.wait(RTT)
+    // The state is held until something beyond is acknowledged (RFC 6582, 6).
+    talk.send(`. 1:1(0) ack ${at(10)}`)
+    socket.write(2 * MSS)
+    talk.wait(RTT)
+    talk.drain()
+    talk.send(`. 1:1(0) ack ${at(12)}`)
+    expect(socket.info.undone).toBe(0)
+    expect(socket.info.ssthresh).toBe(7)
+    expect(socket.info.cwnd).toBeLessThanOrEqual(8)
+  })
 })

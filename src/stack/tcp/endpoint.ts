@@ -1,5 +1,6 @@
 import type { DropReason } from '../../measure/drop-reason.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import type { Kernel } from '../kernel.ts'
 import type { Incoming } from './incoming.ts'
 import type { SocketLock } from './socket-lock.ts'
 
@@ -19,6 +20,21 @@ export abstract class Endpoint {
   chained: Endpoint | null = null
   /** Of a socket that was used by a task; null where work takes no time. */
   lock: SocketLock | null = null
+
+  /** When an out-of-window segment was last answered, picoseconds. */
+  private answeredAt = -Infinity
+
+  /**
+   * Whether the answer to an out-of-window segment has to wait, lest two ends that disagree acknowledge
+   * each other without end (tcp_oow_rate_limited). Data is no part of such a loop.
+   */
+  protected isAnswerLimited(segment: Incoming, kernel: Kernel): boolean {
+    if (segment.start !== segment.end && !segment.isSyn) return false
+    const { now } = kernel.simulator
+    if (now - this.answeredAt < kernel.profile.tcp.invalidRatelimit) return true
+    this.answeredAt = now
+    return false
+  }
 
   /** A segment for this connection, in kernel context. The table books its end. */
   abstract receive(segment: Incoming): Verdict

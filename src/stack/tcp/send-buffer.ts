@@ -93,6 +93,9 @@ export function writeData(tcp: Connection, length: number, content?: Uint8Array)
     if (tail !== null && tcp.writeSeq > start) markPushed(tcp, tail)
     pushPending(tcp, taken < length ? NAGLE_PUSH : nagleOf(tcp))
   }
+  // All of it is on its way, and the windows would take more: the buffer is what limits.
+  const isSent = tcp.isNoSpace && tcp.queue.unsent === null
+  if (isSent && !tcp.isCwndLimited) tcp.chrono.start(CHRONO_SNDBUF, tcp.now)
   return taken
 }
 

@@ -198,6 +198,7 @@ export class TcpRequest extends Endpoint {
 
   private acknowledge(segment: Incoming): void {
     const { socket, peer } = this
+    if (this.isAnswerLimited(segment, this.tcp.namespace.kernel)) return
     const header = new TcpHeader(
       (socket.iss + 1) | 0,
       (socket.irs + 1) | 0,

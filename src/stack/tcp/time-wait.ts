@@ -128,6 +128,8 @@ export class TimeWait extends Endpoint {
 
   private acknowledge(segment: Incoming): Verdict {
     const { namespace } = this.tcp
+    const verdict = segment.length > 0 ? 'tcp_closed' : 'consumed'
+    if (this.isAnswerLimited(segment, namespace.kernel)) return verdict
     const clock = Math.floor(namespace.kernel.simulator.now / (1000 * MICROSECOND))
     const header = new TcpHeader(
       (this.iss + this.sndNxt) | 0,
@@ -139,6 +141,6 @@ export class TimeWait extends Endpoint {
         : undefined,
     )
     reply(namespace, segment.frame, header, this.txHash)
-    return segment.length > 0 ? 'tcp_closed' : 'consumed'
+    return verdict
   }
 }

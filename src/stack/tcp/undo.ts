@@ -35,7 +35,11 @@ export function enterRecovery(tcp: Connection): void {
 /** An ACK echoes a time before the first retransmission, so the first sending arrived (tcp_packet_delayed). */
 function isOriginalAcked(tcp: Connection): boolean {
   const { retransStamp } = tcp
-  if (Number.isNaN(retransStamp)) return tcp.state !== 'SYN-SENT'
+  if (Number.isNaN(retransStamp)) {
+    // Without SACK `mustHold` has forgotten the time of a retransmission that there was.
+    if (!tcp.usesSack && tcp.sndUna >= tcp.highSeq) return false
+    return tcp.state !== 'SYN-SENT'
+  }
   return tcp.latestEcho !== null && ((tcp.latestEcho - retransStamp) | 0) < 0
 }
 
