@@ -35,15 +35,19 @@ function loadOf(runs: readonly RunResult[], name: string): Load {
   const first = known.find((row) => payloadOf(row) !== null) ?? known[0]!
   const isSmall = isSmallPackets(first)
   return {
-    title: titleOf(first),
+    title: titleOf(first, known),
     rows,
     values: rows.map((row) => (isSmall ? row?.packetsPerSecond : row?.goodput) ?? null),
     format: isSmall ? formatPacketRate : formatRate,
   }
 }
 
-function titleOf(row: WorkloadRow): string {
-  if (row.kind === 'tcp') return `TCP, ${plural(row.flows?.length ?? 1, 'flow')}`
+function titleOf(row: WorkloadRow, rows: readonly WorkloadRow[]): string {
+  if (row.kind === 'tcp') {
+    const counts = rows.map(({ flows }) => flows?.length ?? 1)
+    const [least, most] = [Math.min(...counts), Math.max(...counts)]
+    return least === most ? `TCP, ${plural(most, 'flow')}` : `TCP, ${least} to ${most} flows`
+  }
   const size = payloadOf(row)
   return size === null ? 'UDP' : `UDP, ${size} B`
 }

@@ -141,8 +141,13 @@ function isLostAtReceiver({ losses, sides }: WindowUsage): boolean {
 }
 
 /** Flows that waited more than they sent; of the congestion window the cause is told where it is known. */
-function waitLimit({ limits }: TcpResult, usage: WindowUsage): Limit | null {
+function waitLimit({ limits, stall, window }: TcpResult, usage: WindowUsage): Limit | null {
   if (limits === null) return null
+  // While one flow waits for its timer the others, long done, have nothing to send.
+  const stalled = stall / Math.max(1, window.end - window.start)
+  if (usage.losses.length > 0 && stalled > MOSTLY) {
+    return { kind: 'loss', what: lossText(usage), share: Math.min(1, stalled) }
+  }
   const { receiveWindow, sendBuffer, application, congestionWindow } = limits
   if (application > MOSTLY) {
     return { kind: 'application', what: 'nothing to send', share: application }

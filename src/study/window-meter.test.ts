@@ -7,8 +7,8 @@ import { runResultSchema } from './result.ts'
 import { Run } from './run.ts'
 
 const SERVERS = ['hosts.costs=server-2020s', 'hosts.cpus=4', 'fabric.links=25Gbps']
-/** Three hosts with a core each, so that one against two is the one that has too much to do. */
-const ONE_CORE = ['hosts.cpus=1', 'fabric.hostsPerRack=3']
+/** Four hosts with a core each, so that one against three is the one that has too much to do. */
+const ONE_CORE = ['hosts.cpus=1', 'fabric.hostsPerRack=4']
 
 function run(workload: string, ...settings: readonly string[]): Run {
   const parts = `workload:\n  - ${workload}\n`
@@ -122,10 +122,10 @@ describe('what limits a workload', () => {
     expect(limitedBy).toMatchObject({ kind: 'window', what: 'receive window' })
   })
 
-  it('is the only core of a receiver to whom two hosts send', () => {
-    const workload = MAX.replace('from: c1, to: c2', 'from: [c1, c2], to: c3')
+  it('is the only core of a receiver to whom three hosts send', () => {
+    const workload = MAX.replace('from: c1, to: c2', 'from: [c1, c2, c4], to: c3')
     const { limitedBy, cpu, losses } = rowOf(run(workload, ...SERVERS, ...ONE_CORE).result())
-    expect([cpu!.senders.hosts, cpu!.receivers.hosts]).toEqual([['h1', 'h2'], ['h3']])
+    expect([cpu!.senders.hosts, cpu!.receivers.hosts]).toEqual([['h1', 'h2', 'h4'], ['h3']])
     expect(cpu!.receivers.busiest!.share).toBeGreaterThan(0.99)
     expect(losses!.every(({ place }) => /^(h3|c3)\//.test(place))).toBe(true)
     expect(limitedBy?.kind).toMatch(/^receive-(softirq-)?core$/)

@@ -24,18 +24,18 @@ export function tagSacked(tcp: Connection, ack: number, options: TcpOptions, wor
 /** Reads and sorts the blocks that can be true. @returns their number. */
 function readBlocks(tcp: Connection, ack: number, options: TcpOptions, work: AckWork): number {
   const { sackEdges, sackBlocks } = options
-  const base = (tcp.iss + tcp.sndUna) | 0
-  const offset = (edge: number) => tcp.sndUna + ((edge - base) | 0)
   let count = 0
   let isDuplicate = false
   duplicateBlock = -1
   for (let i = 0; i < sackBlocks; i++) {
-    const start = offset(sackEdges[2 * i]!)
-    const end = offset(sackEdges[2 * i + 1]!)
+    const start = offsetOf(tcp, sackEdges[2 * i]!)
+    const end = offsetOf(tcp, sackEdges[2 * i + 1]!)
     if (i === 0) {
       isDuplicate =
         start < ack ||
-        (sackBlocks > 1 && start >= offset(sackEdges[2]!) && end <= offset(sackEdges[3]!))
+        (sackBlocks > 1 &&
+          start >= offsetOf(tcp, sackEdges[2]!) &&
+          end <= offsetOf(tcp, sackEdges[3]!))
       if (isDuplicate) isDuplicate = noteDuplicate(tcp, start, end, work)
     }
     const isReport = i === 0 && isDuplicate
@@ -43,6 +43,11 @@ function readBlocks(tcp: Connection, ack: number, options: TcpOptions, work: Ack
     count = insertBlock(count, start, end, isReport)
   }
   return count
+}
+
+/** The stream offset of a sequence number near what is not acknowledged. */
+function offsetOf(tcp: Connection, edge: number): number {
+  return tcp.sndUna + ((edge - ((tcp.iss + tcp.sndUna) | 0)) | 0)
 }
 
 /** Whether a block can be true (tcp_is_sackblock_valid). */
