@@ -67,7 +67,7 @@ describe.each(ROWS)('$scheme in the lab', ({ build, isFitted, measured }) => {
     const model = load(build).cost
     const error = model / kernel - 1
     const shown = `${model.toFixed(0)} for ${kernel}, ${(100 * error).toFixed(1)} %`
-    it(`${quantity}: ${isFitted ? 'fitted' : 'predicted'} ${shown}`, () => {
+    it(`${quantity}: ${isFitted ? 'fitted' : 'not fitted'} ${shown}`, () => {
       expect(Math.abs(error)).toBeLessThanOrEqual(BAR)
     })
   })
