@@ -11,6 +11,7 @@ import { chain } from './chain.ts'
 import { eventHolds } from './event-hold.ts'
 import { idle } from './idle.ts'
 import { macFlood, macFloodDistinct } from './mac-flood.ts'
+import { macFloodMacvlan } from './mac-flood-macvlan.ts'
 import { type Measurement, measure } from './measure.ts'
 import { machineLine, tableOf, verdictOf } from './report.ts'
 import { star } from './star.ts'
@@ -25,6 +26,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...tcpOverlays,
   macFlood,
   macFloodDistinct,
+  macFloodMacvlan,
   ...eventHolds,
   idle,
 ]

@@ -12,7 +12,7 @@ import { HostDevice, type LinkChange } from './host-device.ts'
 import { LinkError } from './link-error.ts'
 
 /** BR_MAX_PORTS, of which number 0 is not given out. */
-const MAX_PORTS = 1024
+export const MAX_PORTS = 1024
 /** The bridge itself, as its table names it. */
 const LOCAL = 0
 /** The bridge does no VLAN filtering: all frames share one table, whatever their tag. */
@@ -25,6 +25,8 @@ export class Bridge extends HostDevice {
   readonly fdb: MacTable
   /** Newest first, the order in which the kernel floods. */
   readonly ports: BridgePort[] = []
+  /** Devices that found no number left. */
+  refusedPorts = 0
   private readonly byNumber: (BridgePort | null)[] = [null]
   private readonly options: BridgeOptions
   private isMacSet = false
@@ -63,8 +65,10 @@ export class Bridge extends HostDevice {
       return new LinkError('EBUSY', `${device.name} is in use by another device`)
     }
     const number = this.freeNumber()
-    if (number >= MAX_PORTS)
+    if (number >= MAX_PORTS) {
+      this.refusedPorts++
       return new LinkError('EXFULL', `${this.name} has ${MAX_PORTS - 1} ports`)
+    }
     const port = new BridgePort(this, device, number)
     this.byNumber[number] = port
     this.ports.unshift(port)

@@ -56,7 +56,7 @@ export class Nic extends HostDevice implements Holder {
   readonly port: Port
   /** One or more on a machine with cores, none else. */
   readonly queues: readonly RxQueue[]
-  private readonly filter: UnicastFilter
+  readonly filter: UnicastFilter
   private readonly txQueue: TxQueue
   private readonly hashesUdpPorts: boolean
   /** By core; empty without RPS. */

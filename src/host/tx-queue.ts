@@ -65,16 +65,15 @@ export class TxQueue implements Releasable, EventTarget, Holder {
     if (frame.owner !== null) this.completion.take(frame, this.port.busyUntil)
   }
 
-  /** The card cuts a unit. One of its segments counts against the port's limit. */
+  /** The card cuts a unit. */
   private sendUnit(unit: Frame): void {
     const { port } = this
     const { ledger } = this.kernel
-    if (port.isFull) return ledger.drop(unit, 'queue_full', port.label)
     const segments = segment(unit)
     const last = segments.length - 1
     ledger.split++
     ledger.segments += segments.length
-    for (let i = 0; i < last; i++) port.send(segments[i]!, 0)
+    for (let i = 0; i < last; i++) port.send(segments[i]!)
     const end = segments[last]!
     port.send(end)
     if (end.owner !== null) this.completion.take(end, port.busyUntil)

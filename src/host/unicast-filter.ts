@@ -8,13 +8,18 @@ const FILTER_ENTRIES = 128
 export class UnicastFilter {
   /** Times that an address did not fit. */
   overflows = 0
-  private readonly capacity: number
+  readonly capacity: number
   private table: MacTable | null = null
   /** How often each address was asked for. */
   private readonly wanted = new Map<MacAddress, number>()
 
   constructor(capacity = FILTER_ENTRIES) {
     this.capacity = capacity
+  }
+
+  /** Addresses asked for, whether or not there is room. */
+  get size(): number {
+    return this.wanted.size
   }
 
   /** Whether more was asked for than there is room: then the card must hear everything. */

@@ -34,12 +34,12 @@ function pair(options: Partial<LinkOptions> = {}) {
   Port.connect(a, b, { rate: 10 * GIGABIT, delay: 0, ...options })
   let sent = 0
   /** `length` is that of the frame from its destination MAC on, without FCS. */
-  const send = (length: number, from = a, weight = 1) => {
+  const send = (length: number, from = a) => {
     const frame = new Frame()
     frame.l3Length = length - 14
     frame.sequence = sent++
     ledger.originated++
-    from.send(frame, weight)
+    from.send(frame)
   }
   const times = () => right.arrivals.map(({ time }) => time)
   return { simulator, ledger, a, b, left, right, send, times }
@@ -132,24 +132,6 @@ describe('Port', () => {
     simulator.run(Infinity)
     expect(right.arrivals.map(({ sequence }) => sequence)).toEqual([0, 1, 5])
     expect([a.txFrames, ledger.dropped, ledger.imbalance()]).toEqual([3, 4, 0])
-  })
-
-  it('counts a unit that was cut as one, until all of it has left', () => {
-    const { simulator, ledger, a, right, send } = pair({ queueFrames: 2 })
-    for (const weight of [0, 0, 1]) send(60, a, weight)
-    expect([a.isFull, a.busyUntil]).toEqual([false, 3 * 67_200])
-    for (const weight of [0, 1]) send(60, a, weight)
-    expect(a.isFull).toBe(true)
-    send(60)
-    simulator.run(2 * 67_200)
-    expect(a.isFull).toBe(true)
-    simulator.run(3 * 67_200)
-    expect(a.isFull).toBe(false)
-    send(60)
-    simulator.run(Infinity)
-    expect(a.isFull).toBe(false)
-    expect(right.arrivals.map(({ sequence }) => sequence)).toEqual([0, 1, 2, 3, 4, 6])
-    expect(ledger.imbalance()).toBe(0)
   })
 
   it('takes no unit that nobody has cut, however short', () => {

@@ -15,13 +15,11 @@ import { FaultyChannel } from './faulty-channel.ts'
 
 /** Slots with which a ring starts. */
 const RING = 8
-/** Words of a slot. */
+/** Words of a slot, of which the fourth is not used. */
 const SLOT_SHIFT = 2
 const DEPARTURE = 0
 const ARRIVAL = 1
 const SEQUENCE = 2
-/** What the frame counts against the limit of frames. */
-const WEIGHT = 3
 
 /** What a port belongs to: a switch, a router, a NIC. */
 export interface PortOwner {
@@ -37,7 +35,7 @@ export interface LinkOptions {
   readonly delay: number
   /** Bytes of frames that wait for or are in transmission; without it the queue has no such limit. */
   readonly queueBytes?: number
-  /** Frames that wait or are in transmission; of a unit that was cut only one counts. */
+  /** Frames that wait or are in transmission. */
   readonly queueFrames?: number
 }
 
@@ -81,7 +79,6 @@ export class Port implements EventTarget, Holder {
   /** When all that was sent will have left, picoseconds; in the past when the port is quiet. */
   busyUntil = 0
   private queuedBytes = 0
-  private queuedFrames = 0
   private frames: (Frame | null)[] = new Array(RING).fill(null)
   /** Times of each frame of the ring, side by side: see DEPARTURE and those below it. */
   private times = new Float64Array(RING << SLOT_SHIFT)
@@ -157,7 +154,6 @@ export class Port implements EventTarget, Holder {
     }
     this.waiting = this.head
     this.queuedBytes = 0
-    this.queuedFrames = 0
     this.busyUntil = this.simulator.now
     this.generation++
     this.faults?.cut()
@@ -167,11 +163,8 @@ export class Port implements EventTarget, Holder {
     this.ledger.drop(frame, reason, this.label)
   }
 
-  /**
-   * Queues a frame for transmission: the emit funnel of every Ethernet port. A unit must have been cut.
-   * @param weight what it counts against the limit of frames: 0 for all segments of a unit but one.
-   */
-  send(frame: Frame, weight = 1): void {
+  /** Queues a frame for transmission: the emit funnel of every Ethernet port. A unit must have been cut. */
+  send(frame: Frame): void {
     if (this.tap !== null) this.tap.frame(this.simulator.now, frame, 'out')
     if (frame.trace !== 0) this.ledger.tracer?.stage(frame, 'transmit', this.label)
     if (this.peer === null) return this.lose(frame, 'no_link')
@@ -186,10 +179,8 @@ export class Port implements EventTarget, Holder {
       start = now
       this.waiting = this.tail
       this.queuedBytes = 0
-      this.queuedFrames = 0
-    } else if (!this.admits(length, weight, now)) return this.lose(frame, 'queue_full')
+    } else if (!this.admits(length, now)) return this.lose(frame, 'queue_full')
     this.queuedBytes += length
-    this.queuedFrames += weight
     if (this.queuedBytes > this.queuePeakBytes) this.queuePeakBytes = this.queuedBytes
 
     const wireBytes = (length < MIN_FRAME_BYTES ? MIN_FRAME_BYTES : length) + WIRE_OVERHEAD_BYTES
@@ -197,42 +188,34 @@ export class Port implements EventTarget, Holder {
     this.txBytes += length
     this.txWireBytes += wireBytes
     this.busyUntil = start + wireBytes * this.perByte
-    this.enqueue(frame, weight)
+    this.enqueue(frame)
   }
 
   /** Whether the queue has room; what has left by now is taken off it first. */
-  private admits(length: number, weight: number, now: number): boolean {
+  private admits(length: number, now: number): boolean {
     while (this.waiting < this.tail) {
       const slot = this.waiting & this.mask
-      const at = slot << SLOT_SHIFT
-      if (this.times[at + DEPARTURE]! > now) break
+      if (this.times[(slot << SLOT_SHIFT) + DEPARTURE]! > now) break
       this.queuedBytes -= this.frames[slot]!.length
-      this.queuedFrames -= this.times[at + WEIGHT]!
       this.waiting++
     }
     return (
       this.queuedBytes + length <= this.queueBytesLimit &&
-      this.queuedFrames + weight <= this.queueFramesLimit
+      this.tail - this.waiting < this.queueFramesLimit
     )
-  }
-
-  /** Whether the limit of frames is reached. */
-  get isFull(): boolean {
-    const { now } = this.simulator
-    return this.busyUntil > now && !this.admits(0, 1, now)
   }
 
   /** Bytes queued or in transmission now. */
   get queueLength(): number {
     if (this.busyUntil <= this.simulator.now) return 0
-    this.admits(0, 0, this.simulator.now)
+    this.admits(0, this.simulator.now)
     return this.queuedBytes
   }
 
   private generation = 0
 
   /** Puts a frame that leaves at `busyUntil` on the wire. */
-  private enqueue(frame: Frame, weight: number): void {
+  private enqueue(frame: Frame): void {
     if (this.tail - this.head > this.mask) this.grow()
     const slot = this.tail & this.mask
     const at = slot << SLOT_SHIFT
@@ -241,7 +224,6 @@ export class Port implements EventTarget, Holder {
     const sequence = this.simulator.takeSequence()
     this.frames[slot] = frame
     this.times[at + DEPARTURE] = departure
-    this.times[at + WEIGHT] = weight
     if (this.tail++ === this.head) {
       this.simulator.atSequence(arrival, sequence, this, this.generation)
       return
@@ -259,7 +241,6 @@ export class Port implements EventTarget, Holder {
     if (this.waiting === this.head) {
       this.waiting++
       this.queuedBytes -= frame.length
-      this.queuedFrames -= this.times[(slot << SLOT_SHIFT) + WEIGHT]!
     }
     if (++this.head === this.tail) {
       this.head = 0

@@ -44,7 +44,7 @@ describe('a file that says only the question', () => {
     expect(scenario.hosts[0]).toMatchObject({
       cpus: 8,
       kernel: '6.18',
-      costs: 'none',
+      costs: 'server-2020s',
       gateway: null,
       nic: { mtu: 1500, filterEntries: 128, txQueue: 1000 },
     })

@@ -10,6 +10,7 @@ import type { DropReason } from '../measure/drop-reason.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { LimitKind } from './limit-kind.ts'
+import type { LimitedTable } from './limited-table.ts'
 
 export interface Scenario {
   readonly name: string
@@ -403,6 +404,11 @@ export type Metric =
   | { readonly kind: 'macRefused'; readonly switch: string | null }
   | { readonly kind: 'macMoves'; readonly switch: string | null }
   | { readonly kind: 'floodedFrames'; readonly switch: string | null }
+  /** Bits per second flooded to a host's port, and their share of its rate; null = the worst port. */
+  | { readonly kind: 'floodRate'; readonly at: string | null }
+  | { readonly kind: 'floodShare'; readonly at: string | null }
+  /** Used by capacity, of the fullest table of a kind. */
+  | { readonly kind: 'tableShare'; readonly table: LimitedTable }
   /** Payload bytes by bytes on the wire, of all links; fraction of one. */
   | { readonly kind: 'wireEfficiency' }
   /** 1 when the probe's echo came back, else 0. */

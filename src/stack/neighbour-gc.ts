@@ -12,6 +12,8 @@ const MIN_AGE = 5 * SECOND
  */
 export class NeighbourGc {
   overflows = 0
+  /** Most entries that counted against the limits at once. */
+  peak = 0
   private readonly kernel: Kernel
   /** What a collection may find, oldest first: since 5.0 entries set by hand are not among them. */
   private readonly listed = new Set<Neighbour>()
@@ -40,7 +42,7 @@ export class NeighbourGc {
       return false
     }
     this.entries++
-    if (isListed) this.listed.add(neighbour)
+    if (isListed) this.list(neighbour)
     if (!this.timer.isArmed) this.arm()
     return true
   }
@@ -58,9 +60,14 @@ export class NeighbourGc {
     return this.forcedGc(now) || count < gcThresh3
   }
 
+  private list(neighbour: Neighbour): void {
+    this.listed.add(neighbour)
+    if (this.listed.size > this.peak) this.peak = this.listed.size
+  }
+
   /** An administrator has set the entry, or has given it back to the protocol. */
   setByHand(neighbour: Neighbour, isByHand: boolean): void {
-    if (this.isListed(isByHand)) this.listed.add(neighbour)
+    if (this.isListed(isByHand)) this.list(neighbour)
     else this.listed.delete(neighbour)
   }
 

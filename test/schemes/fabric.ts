@@ -13,18 +13,17 @@ export class Hosts {
 
   constructor(addresses: readonly string[], prefixLength = 24, gateway: string | null = null) {
     const ledger = new Ledger()
-    this.hosts = addresses.map(
-      (address, i) =>
-        Host.cabled(this.simulator, ledger, `h${i + 1}`, {
-          kernel: KERNEL_PROFILES['6.18']!,
-          mtu: 1500,
-          filterEntries: 128,
-          txQueue: 1000,
-          mac: macOf(0x525400, i + 1),
-          address: ipv4(address),
-          prefixLength,
-          gateway: gateway === null ? null : ipv4(gateway),
-        }),
+    this.hosts = addresses.map((address, i) =>
+      Host.cabled(this.simulator, ledger, `h${i + 1}`, {
+        kernel: KERNEL_PROFILES['6.18']!,
+        mtu: 1500,
+        filterEntries: 128,
+        txQueue: 1000,
+        mac: macOf(0x525400, i + 1),
+        address: ipv4(address),
+        prefixLength,
+        gateway: gateway === null ? null : ipv4(gateway),
+      }),
     )
   }
 

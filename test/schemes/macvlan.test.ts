@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Nic } from '../../src/host/nic.ts'
 import { AttachError } from '../../src/schemes/contract.ts'
 import { macvlanScheme } from '../../src/schemes/macvlan/index.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
@@ -120,6 +121,7 @@ describe('the parent', () => {
     const hosts = { nic: { filterEntries: 2 } }
     const lab = new Bench(scheme, {}, { hosts })
     const { nic } = lab.world.hosts.get('h1')!
+    if (!(nic instanceof Nic)) throw new Error('h1 is not cabled')
     expect(nic.isPromiscuous).toBe(false)
     const third = lab.mustAttach('x', 'h1')
     expect([nic.isPromiscuous, nic.filterOverflows]).toEqual([true, 1])

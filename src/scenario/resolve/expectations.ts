@@ -37,6 +37,9 @@ const METRICS: readonly MetricKey[] = [
   'macRefused',
   'macMoves',
   'floodedFrames',
+  'floodRate',
+  'floodShare',
+  'tableShare',
   'wireEfficiency',
   'reachable',
 ]
@@ -200,6 +203,14 @@ function metricOf(
       if (at !== null) checkSwitch(context, at, [...path, 'switch'], measured.fabric)
       return { kind: key, switch: at }
     }
+    case 'floodRate':
+    case 'floodShare': {
+      const at = entry[key]!.at ?? null
+      if (at !== null) checkPlace(context, at, [...path, 'at'], measured)
+      return { kind: key, at }
+    }
+    case 'tableShare':
+      return { kind: key, table: entry.tableShare!.table }
     case 'wireEfficiency':
       return { kind: key }
     case 'reachable': {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { DROP_REASONS, type DropReason } from '../../measure/drop-reason.ts'
 import { count, duration, fraction, packetRate, rate } from '../../schemes/option-types.ts'
 import { LIMIT_KINDS } from '../limit-kind.ts'
+import { LIMITED_TABLES } from '../limited-table.ts'
 import { comparison, oneOrMany, reference } from './names.ts'
 
 const of = reference().exactOptional().describe('A workload. Default: the only one there is.')
@@ -19,6 +20,14 @@ const ofWorkload = (value: () => z.ZodType<number>, what: string) =>
 const ofSwitch = (what: string) =>
   z
     .strictObject({ switch: atSwitch, ...comparison(number) })
+    .exactOptional()
+    .describe(what)
+const ofHostPort = (value: () => z.ZodType<number>, what: string) =>
+  z
+    .strictObject({
+      at: reference().exactOptional().describe('A host. Default: the one with most.'),
+      ...comparison(value),
+    })
     .exactOptional()
     .describe(what)
 
@@ -87,6 +96,15 @@ export const expectation = z.strictObject({
   macRefused: ofSwitch('MAC addresses that found no room in the table.'),
   macMoves: ofSwitch('MAC addresses that changed their port.'),
   floodedFrames: ofSwitch('Frames to stations that the switch did not know.'),
+  floodRate: ofHostPort(rate, 'Unknown unicast on the wire to a host, a second.'),
+  floodShare: ofHostPort(fraction, 'Unknown unicast by the rate of the link to a host.'),
+  tableShare: z
+    .strictObject({
+      table: z.enum(LIMITED_TABLES).describe('Of this kind the fullest.'),
+      ...comparison(fraction),
+    })
+    .exactOptional()
+    .describe('Entries by capacity; more than 100 % where what found no room is counted as well.'),
   wireEfficiency: z
     .strictObject(comparison(fraction))
     .exactOptional()

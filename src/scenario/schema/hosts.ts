@@ -89,7 +89,7 @@ const sysctls = z.strictObject(
 )
 
 const COSTS = ['none', ...Object.keys(COST_PROFILES)]
-const COSTS_DEFAULT = 'none'
+const COSTS_DEFAULT = 'server-2020s'
 
 const costs = z
   .enum(COSTS)
