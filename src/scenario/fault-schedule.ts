@@ -1,3 +1,4 @@
+import { L2Switch } from '../fabric/l2-switch.ts'
 import {
   blockProtocol,
   blockUdpPort,
@@ -60,6 +61,8 @@ export class FaultSchedule {
     const depth = (this.cuts.get(port) ?? 0) + by
     this.cuts.set(port, depth)
     port.setUp(depth === 0)
+    // A switch forgets what it learned on a port whose link has gone.
+    if (depth > 0 && port.owner instanceof L2Switch) port.owner.table.flushPort(port.index)
   }
 
   private topologyChanged(): void {

@@ -105,6 +105,8 @@ export interface SwitchModel {
 export interface RouterModel {
   /** Routes that fit into the hardware. */
   readonly fib: number
+  /** ARP entries that fit. */
+  readonly arpEntries: number
   /** Life of an ARP entry, picoseconds. */
   readonly arpTimeout: number
   /** Forwarding latency, picoseconds. */

@@ -3,8 +3,8 @@ import type { Fault } from './faults.ts'
 import { isMapping, type Path } from './place.ts'
 import { type KeepOptions, mergeVariant } from './variants.ts'
 
-export const VARIANTS_MAX = 100
-export const PANELS_MAX = 20
+const VARIANTS_MAX = 100
+const PANELS_MAX = 20
 
 /** What `--panel` calls all of them, so that none may have this name. */
 export const ALL_PANELS = 'all'

@@ -12,7 +12,7 @@ export function hasSpanningTree({ mode, allowLoops, spines }: FabricModel): bool
 
 /**
  * Keeps a looped layer-2 fabric a tree: computed when the fabric is built and again after each change
- * of a link, at once, with the tables flushed where a port changed. The protocol's own time to
+ * of a link, at once, with the tables of all bridges flushed when a port changed. The protocol's own time to
  * converge is not modelled.
  */
 export class SpanningTreeControl {
@@ -43,12 +43,15 @@ export class SpanningTreeControl {
         up: a.isUp && b.isUp,
       })),
     )
-    for (const trunk of trunks) this.apply(trunk, tree.links.get(trunk.model.name)!)
+    const changes = trunks.map((trunk) => this.apply(trunk, tree.links.get(trunk.model.name)!))
+    // A topology change is told to every bridge of the tree: stale ways would lead in circles.
+    if (changes.includes(true)) for (const device of switches.values()) device.table.flushAll()
   }
 
-  private apply({ model, a, b }: WorldLink, state: { a: boolean; b: boolean }): void {
+  private apply({ model, a, b }: WorldLink, state: { a: boolean; b: boolean }): boolean {
     const { switches } = this.fabric
-    switches.get(model.from)!.setForwarding(a.index, state.a)
-    switches.get(model.to)!.setForwarding(b.index, state.b)
+    const from = switches.get(model.from)!.setForwarding(a.index, state.a)
+    const to = switches.get(model.to)!.setForwarding(b.index, state.b)
+    return from || to
   }
 }

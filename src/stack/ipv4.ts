@@ -5,7 +5,13 @@ import {
   STAGE_IP_RECEIVE,
   STAGE_IP_SEND,
 } from '../cpu/stage.ts'
-import { type Frame, IPV4_HEADER_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/frame.ts'
+import {
+  type Frame,
+  IPV4_HEADER_BYTES,
+  PROTOCOL_ICMP,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from '../wire/frame.ts'
 import {
   ICMP_DEST_UNREACH,
   ICMP_EXC_TTL,

@@ -3,7 +3,7 @@
  * source is of another kernel: docs/calibration.md has the errors.
  */
 import { describe, expect, it } from 'vitest'
-import { type Scheme, tcpGoodput, tcpRequests, udpRead, udpSent } from './testbed.ts'
+import { type Scheme, tcpGoodput, tcpRequests, udpRead, udpRequests, udpSent } from './testbed.ts'
 
 const FAST = { rate: '100Gbps', mtu: 9000 }
 
@@ -21,6 +21,7 @@ function ratio(quantity: (scheme: Scheme) => number): () => number {
 
 const flow = ratio((scheme) => tcpGoodput({ scheme, ...FAST }))
 const trips = ratio((scheme) => tcpRequests({ scheme, ...FAST }))
+const echoes = ratio((scheme) => udpRequests({ scheme, ...FAST }))
 const datagrams = ratio((scheme) => udpSent({ scheme, ...FAST }, 8870))
 const read = (scheme: Scheme, rate: string, size: number, offered: number) => () =>
   udpRead({ scheme, rate }, size, offered)
@@ -30,6 +31,7 @@ const ROWS: readonly Row[] = [
   { what: '5.15, TCP ratio', measured: 0.65, bound: 0.5, predict: flow },
   { what: '6.8, TCP ratio', measured: 0.69, bound: 0.45, predict: flow },
   { what: '5.14 U22, RR ratio', measured: 0.57, bound: 0.15, predict: trips },
+  { what: '5.14 U22, UDP RR ratio', measured: 0.568, bound: 0.15, predict: echoes },
   { what: '5.15, RR ratio', measured: 0.52, bound: 0.25, predict: trips },
   { what: '6.8, RR ratio', measured: 0.53, bound: 0.25, predict: trips },
   { what: '5.14 U22, UDP ratio', measured: 0.33, bound: 0.5, predict: datagrams },

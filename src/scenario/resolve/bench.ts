@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 import type { Graph } from './fabric.ts'
 
 /** The namespace with the bridge that joins the hosts. */
-export const BENCH_SWITCH = 'sw'
+const BENCH_SWITCH = 'sw'
 
 /** Of `fabric`: what a bench has. Of `links` it has the MTU alone. */
 const FABRIC_KEYS = ['mode', 'hostsPerRack', 'links', 'subnet']

@@ -104,7 +104,9 @@ export const expectation = z.strictObject({
       ...comparison(fraction),
     })
     .exactOptional()
-    .describe('Entries by capacity; more than 100 % where what found no room is counted as well.'),
+    .describe(
+      'Entries by capacity; a filter that was asked for more than it holds has over 100 %.',
+    ),
   wireEfficiency: z
     .strictObject(comparison(fraction))
     .exactOptional()

@@ -110,6 +110,12 @@ const switchModel = z
 
 const router = z.strictObject({
   fib: z.int().min(1).max(4_194_304).default(16_384).describe('Routes that fit into the hardware.'),
+  arpEntries: z
+    .int()
+    .min(1)
+    .max(4_194_304)
+    .default(65_536)
+    .describe('ARP entries that fit; 64K are those of Nexus 3548 and Arista 7150S.'),
   arpTimeout: duration().prefault('4h').describe('Life of an ARP entry.'),
   latency: duration().prefault('1us').describe('Forwarding latency.'),
   puntRate: packetRate().prefault('1kpps').describe('Packets that reach the CPU of the router.'),

@@ -276,8 +276,12 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
     this.rtt = new RttEstimator(SECOND / kernel.profile.hz / MICROSECOND)
     this.rto = this.rtt.rto
     this.control = congestionControl(congestion ?? this.parameters.congestion, this)
-    this.retransmitTimer = new KernelTimer(() => this.inKernel(this.retransmitTimer, this.onRetransmitTimer))
-    this.delayedAckTimer = new KernelTimer(() => this.inKernel(this.delayedAckTimer, this.onDelayedAckTimer))
+    this.retransmitTimer = new KernelTimer(() =>
+      this.inKernel(this.retransmitTimer, this.onRetransmitTimer),
+    )
+    this.delayedAckTimer = new KernelTimer(() =>
+      this.inKernel(this.delayedAckTimer, this.onDelayedAckTimer),
+    )
   }
 
   /** Takes it out of the table of connections. */
