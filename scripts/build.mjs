@@ -12,6 +12,7 @@ const SHEBANG = '#!/usr/bin/env node\n'
 /** Name in dist -> source. An entry whose source does not exist yet is left out, with a message. */
 const ENTRIES = {
   cli: 'src/cli/main.ts',
+  'sweep-worker': 'src/cli/sweep-worker.ts',
   bench: 'bench/main.ts',
 }
 

@@ -95,6 +95,8 @@ export function tor(peak: number, overrides: Partial<SwitchResult> = {}): Switch
     moved: 0,
     aged: 0,
     floods: { broadcast: 2, multicast: 0, unknownUnicast: 0 },
+    learnLimited: 0,
+    flooded: [],
     ...overrides,
   }
 }
@@ -136,6 +138,7 @@ export function run(overrides: Partial<RunResult> = {}): RunResult {
     machines: [],
     links: [{ name: 'h1-leaf1', rate: 10e9, forward: port, backward: { ...port, utilisation: 0 } }],
     switches: [tor(2)],
+    tables: [],
     drops: [],
     ledger: {
       originated: 12_000,

@@ -6,6 +6,7 @@ import { SWITCH_PROFILES } from '../fabric/switch-profiles.ts'
 import { wrap } from '../report/lines.ts'
 import { loadScenarioFile } from '../scenario/load.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
+import { metricCatalogue } from '../study/sweep/metrics.ts'
 import { columns } from './terminal.ts'
 
 /** `encap list`: what comes with the program. */
@@ -21,6 +22,10 @@ export function listCommand(): void {
   }
   lines.push('', 'Cost profiles (hosts.costs):', '  none', '      Work takes no time.')
   for (const { name, about } of Object.values(COST_PROFILES)) {
+    lines.push(`  ${name}`, ...wrap(about, columns(process.stdout), '      '))
+  }
+  lines.push('', 'Metrics of sweeps, as `stream.goodput` of one workload or switch:')
+  for (const { name, about } of metricCatalogue()) {
     lines.push(`  ${name}`, ...wrap(about, columns(process.stdout), '      '))
   }
   process.stdout.write(`${lines.join('\n')}\n`)

@@ -20,9 +20,11 @@ Exit status: 0 all is well, 1 an expectation failed or the packet of "why" was l
 Examples:
   encap run scenarios/overlay-versus-underlay.yaml
   encap why scenarios/mtu-black-hole.yaml --from c1 --to c2 --size 1472 --df
+  encap sweep scenarios/mac-exhaustion.yaml --vary containers.perHost=1..64 --find "flooded > 1%"
   encap schema > encap.schema.json`,
     )
   addRun(encap)
+  addSweep(encap)
   addWhy(encap)
   addInspect(encap)
   addOthers(encap)
@@ -46,6 +48,26 @@ function addRun(encap: Command): void {
     .action(async (files: string[], options) => {
       const { runCommand } = await import('./run.ts')
       await runCommand(files, options)
+    })
+}
+
+function addSweep(encap: Command): void {
+  encap
+    .command('sweep')
+    .description('run a scenario for many values, and find where it tips over')
+    .argument('<file>', 'scenario file')
+    .requiredOption('--vary <path=values>', 'a,b,c or 8..512:8 or 8..4096*2 (repeatable)', collect)
+    .option('--seeds <n>', 'runs of each point, each with a seed of its own', '1')
+    .option('--find <condition>', 'least last value where it holds, such as "flooded > 1%"')
+    .option('--jobs <n>', 'runs at once; default: one a core')
+    .option('--out <dir>', 'where results are kept; default: SCENARIO-sweep')
+    .option('--metric <name>', 'metric to show first (repeatable)', collect)
+    .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
+    .option('--variant <name>', 'only this variant (repeatable)', collect)
+    .option('--panel <name>', 'this panel of the file, or all; default: its first')
+    .action(async (file: string, options) => {
+      const { sweepCommand } = await import('./sweep.ts')
+      await sweepCommand(file, options)
     })
 }
 

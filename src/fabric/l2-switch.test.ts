@@ -115,7 +115,7 @@ describe.each([
     expect(network.drops()).toEqual({})
     expect(network.device.floods).toEqual({ broadcast: 1, multicast: 1, unknownUnicast: 1 })
     const { broadcast, unknownUnicast } = network.device.portState(2)
-    expect([broadcast.frames, broadcast.bytes, unknownUnicast.frames]).toEqual([1, 60, 1])
+    expect([broadcast.frames, broadcast.wireBytes, unknownUnicast.frames]).toEqual([1, 84, 1])
     expect(network.device.portState(0).broadcast.frames).toBe(0)
     expect(network.ledger.copied).toBe(6)
   })

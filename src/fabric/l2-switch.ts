@@ -9,7 +9,7 @@ import type { Frame } from '../wire/frame.ts'
 import { formatMacHalves, GROUP_BIT_HI } from '../wire/mac-address.ts'
 import { DEFAULT_VLAN, NO_VLAN, PortVlans, retag } from './port-vlans.ts'
 import { SharedBuffer } from './shared-buffer.ts'
-import { type FloodKind, SwitchPort, type SwitchPortOptions } from './switch-port.ts'
+import { type FloodKind, SwitchPort, type SwitchPortOptions, wireBytesOf } from './switch-port.ts'
 import { portQueueBytes, type SwitchProfile } from './switch-profiles.ts'
 
 /** 01:80:c2:00:00:00 to :0f, which no bridge forwards (802.1D 7.12.6). */
@@ -79,17 +79,18 @@ export class L2Switch implements PortOwner {
 
   /**
    * Opens or closes a port as the spanning tree says. What was learned is forgotten when anything
-   * changed, as after a topology change.
+   * changed. @returns whether it did: then the rest of the tree must forget as well.
    */
-  setForwarding(index: number, forwarding: boolean): void {
+  setForwarding(index: number, forwarding: boolean): boolean {
     const state = this.portState(index)
-    if (state.forwarding === forwarding) return
+    if (state.forwarding === forwarding) return false
     state.forwarding = forwarding
     this.table.flushAll()
     this.isPlain =
       this.learnLimiter === null &&
       this.buffer === null &&
       this.states.every((each) => each.isPlain)
+    return true
   }
 
   receive(frame: Frame, port: Port): void {
@@ -211,13 +212,19 @@ export class L2Switch implements PortOwner {
     const copies = this.isPlain
       ? this.floodPlain(frame, port, kind)
       : this.floodFiltered(frame, port, vlan, kind)
-    if (copies === 0) this.drop(frame, 'no_other_port', port)
+    if (copies === 0)
+      this.drop(frame, !frame.isGroup && this.hasCut(port) ? 'link_down' : 'no_other_port', port)
     else this.ledger.copied += copies - 1
+  }
+
+  /** Whether a link other than that of `from` is cut, so that there is nowhere to flood to. */
+  private hasCut(from: Port): boolean {
+    return this.ports.some((port) => port !== from && port.peer !== null && !port.isUp)
   }
 
   private floodPlain(frame: Frame, from: Port, kind: FloodKind): number {
     const { states } = this
-    const { length } = frame
+    const wireBytes = wireBytesOf(frame.length)
     let copies = 0
     for (let i = 0; i < states.length; i++) {
       const state = states[i]!
@@ -226,7 +233,7 @@ export class L2Switch implements PortOwner {
       copies++
       const count = state[kind]
       count.frames++
-      count.bytes += length
+      count.wireBytes += wireBytes
       port.send(frame)
     }
     return copies
@@ -246,7 +253,7 @@ export class L2Switch implements PortOwner {
       const copy = tag === frame.vlan ? frame : retagged
       const count = state[kind]
       count.frames++
-      count.bytes += copy.length
+      count.wireBytes += wireBytesOf(copy.length)
       this.transmit(copy, state.port)
     }
     return copies

@@ -22,8 +22,9 @@ export class PortSecurity implements EventTarget {
   /** Times the port was disabled. */
   shutdowns = 0
   isDisabled = false
-  private pinned = 0
-  private readonly options: PortSecurityOptions
+  /** Addresses admitted so far. */
+  pinned = 0
+  readonly options: PortSecurityOptions
   private readonly simulator: Simulator
   private readonly table: MacTable
   private readonly port: number

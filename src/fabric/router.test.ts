@@ -5,7 +5,13 @@ import { MICROSECOND, SECOND } from '../sim/units.ts'
 import { ipv4, prefix } from '../wire/ipv4-address.ts'
 import { Router, type RouterOptions } from './router.ts'
 
-const OPTIONS: RouterOptions = { fib: 100, arpTimeout: 14400 * SECOND, latency: 0, puntRate: 1000 }
+const OPTIONS: RouterOptions = {
+  fib: 100,
+  arpEntries: 65536,
+  arpTimeout: 14400 * SECOND,
+  latency: 0,
+  puntRate: 1000,
+}
 const GATEWAY = '10.0.0.254'
 const THEM = '10.0.0.2'
 const FAR = '10.7.0.9'

@@ -14,6 +14,8 @@ import { RouterPort } from './router-port.ts'
 export interface RouterOptions {
   /** Routes that fit into the hardware table. */
   readonly fib: number
+  /** ARP entries that fit. */
+  readonly arpEntries: number
   /** Life of an ARP entry, picoseconds. */
   readonly arpTimeout: number
   /** Forwarding latency, picoseconds. */
@@ -36,7 +38,7 @@ export class Router {
   constructor(simulator: Simulator, ledger: Ledger, name: string, options: RouterOptions) {
     this.name = name
     this.options = options
-    this.kernel = new Kernel(simulator, ledger, name, routerProfile(options.arpTimeout))
+    this.kernel = new Kernel(simulator, ledger, name, routerProfile(options))
     this.namespace = new NetNamespace(this.kernel, name)
     this.namespace.sysctls.ipForward = true
     // Hardware hashes on the five-tuple.
@@ -76,8 +78,8 @@ export class Router {
   }
 }
 
-/** A router's ARP entries live a fixed time, and its tables are larger than a host's. */
-function routerProfile(arpTimeout: number): KernelProfile {
+/** A router's ARP entries live a fixed time, and their limit is that of its hardware. */
+function routerProfile({ arpTimeout, arpEntries }: RouterOptions): KernelProfile {
   const base = KERNEL_PROFILES['6.18']!
   return {
     ...base,
@@ -87,9 +89,9 @@ function routerProfile(arpTimeout: number): KernelProfile {
       baseReachableTime: arpTimeout,
       randomReachable: false,
       gcStaleTime: Math.max(arpTimeout, 60 * SECOND),
-      gcThresh1: 1 << 20,
-      gcThresh2: 1 << 20,
-      gcThresh3: 1 << 20,
+      gcThresh1: arpEntries,
+      gcThresh2: arpEntries,
+      gcThresh3: arpEntries,
     },
   }
 }

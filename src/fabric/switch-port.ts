@@ -2,7 +2,7 @@ import type { MacTable } from '../link/mac-table.ts'
 import type { Port } from '../link/port.ts'
 import { RateLimiter } from '../link/rate-limiter.ts'
 import type { Simulator } from '../sim/simulator.ts'
-import type { Frame } from '../wire/frame.ts'
+import { type Frame, MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES } from '../wire/frame.ts'
 import { PortSecurity, type PortSecurityOptions } from './port-security.ts'
 import { PortVlans, type VlanMode } from './port-vlans.ts'
 
@@ -20,10 +20,11 @@ export interface SwitchPortOptions {
   readonly hairpin?: boolean
 }
 
-/** Frames and bytes that a port sent because the switch flooded. */
+/** What a port was given to send because the switch flooded. */
 class FloodCount {
   frames = 0
-  bytes = 0
+  /** With padding, FCS, preamble and gap: the time on the link that they ask for. */
+  wireBytes = 0
 }
 
 /** What may come at once before the rate holds, in seconds' worth of frames; assumed. */
@@ -86,6 +87,11 @@ export class SwitchPort {
     const limiter = this.storm[kind]
     return limiter === undefined || limiter.take(now)
   }
+}
+
+/** Bytes of a frame on the wire. @param length without padding and FCS. */
+export function wireBytesOf(length: number): number {
+  return (length < MIN_FRAME_BYTES ? MIN_FRAME_BYTES : length) + WIRE_OVERHEAD_BYTES
 }
 
 function stormLimiter(rate: number): RateLimiter {

@@ -1,6 +1,7 @@
 import type { RunResult } from '../study/result.ts'
 import { conclusions } from './conclusions.ts'
 import { cpuBars, machineLines } from './cpu-text.ts'
+import { floodLines, limitLines } from './flood-text.ts'
 import { enumerate, formatTime, plural } from './format.ts'
 import { type Layout, paint, wrap } from './lines.ts'
 import { metricsOf } from './metrics.ts'
@@ -138,6 +139,8 @@ function runLines(run: RunResult, name: string, options: ReportOptions): string[
     layerLines(run.hostLayers, options),
     dropLines(run.drops, options, verbose),
     switchLines(run.switches, options, verbose),
+    floodLines(run.switches, options, verbose),
+    limitLines(run.tables, options, verbose),
     linkLines(run.links, options, verbose),
     machineLines(run.machines, run.simulated, options, verbose),
     expectationLines(run.expectations, options),

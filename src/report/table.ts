@@ -102,7 +102,7 @@ export function fold(cell: string, width: number): string {
 }
 
 /** The first row is the head; columns of values are aligned right. */
-function draw(rows: readonly (readonly string[])[], layout: Layout): string[] {
+export function draw(rows: readonly (readonly string[])[], layout: Layout): string[] {
   const [head = [], ...body] = rows
   const table = new CliTable3({
     chars: NO_BORDERS,

@@ -1,12 +1,15 @@
+import type { L2Switch } from '../fabric/l2-switch.ts'
 import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
 import type { World, WorldNetwork } from '../scenario/world.ts'
 import { VERSION } from '../sim/version.ts'
+import { floodedPorts } from './floods.ts'
 import type { Instruments } from './instruments.ts'
 import { machineResults } from './machines.ts'
 import type { DropResult, NetworkResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
 import { efficiencyOf } from './snapshot.ts'
 import { surroundingsOf } from './surroundings.ts'
+import { tablesOf } from './tables.ts'
 import type { WindowMeter } from './window-meter.ts'
 
 /** Reads everything that a run measured, at the simulator's present time. */
@@ -39,7 +42,8 @@ export function collect(world: World, instruments: Instruments, partial: boolean
       forward: portOf(a, now),
       backward: portOf(b, now),
     })),
-    switches: switchesOf(world),
+    switches: switchesOf(world, instruments),
+    tables: tablesOf(world),
     drops: dropsOf(world),
     ledger: {
       originated: ledger.originated,
@@ -134,11 +138,22 @@ function networkOf(world: World, network: WorldNetwork, { egress }: Instruments)
   }
 }
 
-function switchesOf(world: World): SwitchResult[] {
+function switchesOf(world: World, instruments: Instruments): SwitchResult[] {
   const { now } = world.simulator
-  return [...world.switches.values()].map(({ name, profile, table, floods }) => ({
-    name,
-    profile: profile.name,
+  const hosts = new Set(world.hosts.keys())
+  const { begin, end } = instruments.floodsInWindow()
+  return [...world.switches.values()].map((device) => ({
+    name: device.name,
+    profile: device.profile.name,
+    ...macTableOf(device, now),
+    floods: { ...device.floods },
+    learnLimited: device.learnLimited,
+    flooded: floodedPorts(device, hosts, begin, end),
+  }))
+}
+
+function macTableOf({ table }: L2Switch, now: number) {
+  return {
     capacity: Number.isFinite(table.capacity) ? table.capacity : null,
     entries: table.size(now),
     peak: table.peak,
@@ -146,8 +161,7 @@ function switchesOf(world: World): SwitchResult[] {
     refused: table.refused,
     moved: table.moved,
     aged: table.aged,
-    floods: { ...floods },
-  }))
+  }
 }
 
 function dropsOf(world: World): DropResult[] {

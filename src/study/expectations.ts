@@ -89,6 +89,11 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
       return sumOf(result, metric.switch, (row) => row.moved)
     case 'floodedFrames':
       return sumOf(result, metric.switch, (row) => row.floods.unknownUnicast)
+    case 'floodRate':
+    case 'floodShare':
+      return floodsAt(result, metric)
+    case 'tableShare':
+      return result.tables.find(({ kind }) => kind === metric.table)?.share ?? null
     case 'wireEfficiency':
       return result.wireEfficiency
     case 'reachable':
@@ -175,11 +180,26 @@ function sumOf(
   return rows.reduce((sum, row) => sum + pick(row), 0)
 }
 
+/** The worst port where none is named. */
+function floodsAt(
+  result: RunResult,
+  { kind, at }: Extract<Metric, { kind: 'floodRate' | 'floodShare' }>,
+): number | null {
+  const ports = result.switches
+    .flatMap(({ flooded }) => flooded)
+    .filter(({ host }) => at === null || host === at)
+  if (ports.length === 0) return null
+  return Math.max(...ports.map(({ rate, share }) => (kind === 'floodRate' ? rate : share)))
+}
+
 function show(metric: Metric, value: number): string {
   switch (metric.kind) {
     case 'goodput':
+    case 'floodRate':
       return `${Number((value / 1e9).toPrecision(6))} Gb/s`
     case 'loss':
+    case 'floodShare':
+    case 'tableShare':
     case 'wireEfficiency':
       return `${Number((value * 100).toPrecision(6))} %`
     case 'rtt':

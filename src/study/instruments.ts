@@ -3,12 +3,19 @@ import { EgressCounter, type LayerBytes, LayerCounter } from '../measure/layers.
 import { addTap } from '../measure/tap.ts'
 import { measuringWindow } from '../scenario/build-workload.ts'
 import type { World } from '../scenario/world.ts'
+import { type FloodReading, readFloods } from './floods.ts'
 import { type SetUp, setUpOf } from './machines.ts'
 import { layersBetween, sumLayers } from './snapshot.ts'
 import { WindowMeter } from './window-meter.ts'
 
 /** TTL with which hosts and containers send. */
 const SENDER_TTL = 64
+
+/** What is read at both ends of the measuring window. */
+interface Reading {
+  readonly layers: LayerBytes
+  readonly floods: FloodReading
+}
 
 /** Counters at the cables of the hosts, and meters of what happens in the windows of workloads. */
 export class Instruments {
@@ -19,11 +26,13 @@ export class Instruments {
   readonly setUp: SetUp
   /** Bytes by layer that each host's cable has brought since the start. */
   private readonly received = new Map<Host, LayerCounter>()
-  private begin: LayerBytes | null = null
-  private end: LayerBytes | null = null
+  private readonly world: World
+  private begin: Reading | null = null
+  private end: Reading | null = null
 
   /** To be made when the world has been built and nothing has been sent. */
   constructor(world: World) {
+    this.world = world
     for (const host of world.hosts.values()) this.received.set(host, attachLayers(host))
     this.egress = attachEgress(world)
     this.meters = world.workloads.map((each) => new WindowMeter(world, each, this.received))
@@ -40,14 +49,26 @@ export class Instruments {
     if (end <= scenario.duration) simulator.callAt(end, () => (this.end = this.read()))
   }
 
-  private read(): LayerBytes {
-    return sumLayers([...this.received.values()])
+  private read(): Reading {
+    const layers = sumLayers([...this.received.values()])
+    return { layers, floods: readFloods(this.world) }
+  }
+
+  private inWindow(): { begin: Reading; end: Reading } {
+    const end = this.end ?? this.read()
+    return { begin: this.begin ?? end, end }
   }
 
   /** Bytes by layer that the hosts' cables have brought in the measuring window, up to now. */
   layersInWindow(): LayerBytes {
-    const now = this.end ?? this.read()
-    return layersBetween(this.begin ?? now, now)
+    const { begin, end } = this.inWindow()
+    return layersBetween(begin.layers, end.layers)
+  }
+
+  /** What switches had flooded at both ends of the measuring window, or by now. */
+  floodsInWindow(): { begin: FloodReading; end: FloodReading } {
+    const { begin, end } = this.inWindow()
+    return { begin: begin.floods, end: end.floods }
   }
 }
 

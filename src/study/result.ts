@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LIMITED_TABLES } from '../scenario/limited-table.ts'
 import { stages, workload } from './workload-result.ts'
 
 /**
@@ -58,6 +59,14 @@ const link = z.strictObject({
   backward: port,
 })
 
+const floodedPort = z.strictObject({
+  name: z.string(),
+  host: z.string().describe('What it leads to.'),
+  frames: count('Unknown unicast given to it, in the whole run.'),
+  rate: z.number().min(0).describe('Bits per second of it on the wire, in the measuring window.'),
+  share: z.number().min(0).describe('Of the rate of its link; above 1: more than it can carry.'),
+})
+
 const l2switch = z.strictObject({
   name: z.string(),
   profile: z.string(),
@@ -73,7 +82,20 @@ const l2switch = z.strictObject({
     multicast: frames(),
     unknownUnicast: frames(),
   }),
+  learnLimited: count('Frames whose source the limit of the learning rate left unlearned.'),
+  flooded: z.array(floodedPort).describe('The ports to hosts, and what was flooded to them.'),
 })
+
+const table = z
+  .strictObject({
+    kind: z.enum(LIMITED_TABLES),
+    place: z.string().describe('Of all tables of this kind the fullest.'),
+    capacity: count('Entries that fit.'),
+    used: count('Entries at most; of filters, routes and ports at the end.'),
+    share: z.number().min(0).describe('Used by capacity.'),
+    refused: count('Times that something found no room in it.'),
+  })
+  .describe('A table with a limit.')
 
 const drop = z.strictObject({
   place: z.string(),
@@ -158,6 +180,7 @@ export const runResultSchema = z.strictObject({
   machines: z.array(machine).describe('Empty where work takes no time.'),
   links: z.array(link),
   switches: z.array(l2switch),
+  tables: z.array(table).describe('One of each kind, the fullest first.'),
   drops: z.array(drop),
   ledger,
   notes: z.array(z.string()).describe('What an operator would have seen in logs.'),
@@ -183,6 +206,8 @@ export const resultsSchema = z
 export type RunResult = z.output<typeof runResultSchema>
 export type NetworkResult = RunResult['networks'][number]
 export type DropResult = RunResult['drops'][number]
+export type FloodedPort = z.output<typeof floodedPort>
+export type TableResult = z.output<typeof table>
 export type SwitchResult = RunResult['switches'][number]
 export type ExpectationResult = RunResult['expectations'][number]
 export type LayerResult = RunResult['hostLayers']

@@ -32,7 +32,7 @@ export class Program {
     const bundle = mkdtempSync(join(CACHE, 'cli-'))
     await build({
       absWorkingDir: ROOT,
-      entryPoints: { cli: 'src/cli/main.ts' },
+      entryPoints: { cli: 'src/cli/main.ts', 'sweep-worker': 'src/cli/sweep-worker.ts' },
       outdir: bundle,
       chunkNames: 'chunks/[name]-[hash]',
       bundle: true,

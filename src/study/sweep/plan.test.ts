@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { builtinSchemes } from '../../schemes/registry.ts'
+import { parseDimension } from './dimension.ts'
+import { indexOf, type PlanOptions, placeAt, planSweep, settingsOf } from './plan.ts'
+
+const TEXT = `name: two
+seed: mine
+fabric: { racks: 1, hostsPerRack: 2, links: 1Gbps }
+hosts: { costs: none }
+networks: { app: { scheme: macvlan } }
+containers: { perHost: 1, networks: app }
+workload:
+  - { kind: udp, name: stream, from: c1, to: c2, size: 1000, packetRate: 1kpps, for: 10ms }
+variants: { one: {}, two: { fabric: { links: 10Gbps } } }
+`
+
+function planOf(vary: readonly string[], options: Partial<PlanOptions> = {}) {
+  return planSweep({
+    text: TEXT,
+    file: 'two.yaml',
+    dimensions: vary.map(parseDimension),
+    seeds: 1,
+    settings: [],
+    panel: undefined,
+    select: (scenarios) => scenarios,
+    registry: builtinSchemes,
+    color: false,
+    ...options,
+  })
+}
+
+describe('plan', () => {
+  it('has a run for each series, point and seed, and can name each', () => {
+    const { plan } = planOf(['containers.perHost=1,2,3', 'workload[0].size=100,200'], { seeds: 4 })
+    expect(plan.total).toBe(2 * 3 * 2 * 4)
+    expect(plan.seeds).toEqual(['mine', 'mine/2', 'mine/3', 'mine/4'])
+    const settings = new Set<string>()
+    for (let index = 0; index < plan.total; index++) {
+      const place = placeAt(plan, index)
+      expect(indexOf(plan, place)).toBe(index)
+      settings.add([place.series, ...settingsOf(plan, place)].join(' '))
+    }
+    expect(settings.size).toBe(plan.total)
+    expect(settingsOf(plan, placeAt(plan, 5))).toEqual([
+      'containers.perHost=1',
+      'workload[0].size=200',
+      'seed="mine/2"',
+    ])
+    expect(placeAt(plan, plan.total - 1)).toEqual({ series: 1, point: [2, 1], replica: 3 })
+  })
+
+  it('sets what was varied last, so that it wins', () => {
+    const { plan } = planOf(['containers.perHost=1,2'], { settings: ['containers.perHost=9'] })
+    expect(settingsOf(plan, placeAt(plan, 1))).toEqual([
+      'containers.perHost=9',
+      'containers.perHost=2',
+    ])
+  })
+
+  it('runs only the variants that were chosen', () => {
+    const { plan, subjects } = planOf(['containers.perHost=1'], {
+      select: (scenarios) => scenarios.slice(1),
+    })
+    expect(plan.series).toEqual([{ panel: null, variant: 'two' }])
+    expect([...subjects]).toEqual(['stream', 'leaf1'])
+  })
+
+  it('names every point that is wrong, with what is wrong there', () => {
+    const attempt = () => planOf(['workload[0].size=100,99999,200,77777'])
+    expect(attempt).toThrow(/At workload\[0\]\.size=99999:\n.*--set #1:1/)
+    expect(attempt).toThrow(/At workload\[0\]\.size=77777:/)
+    expect(attempt).not.toThrow(/size=200:/)
+  })
+
+  it.each([
+    [['containers.perHost=1', 'containers.perHost=2'], {}, 'varied twice'],
+    [['seed=1,2'], { seeds: 2 }, 'leave out --seeds'],
+    [['containers.perHost=1..10000'], { seeds: 1000 }, 'at most 100000'],
+    [['nonsense=1'], {}, 'nonsense'],
+  ])('refuses %j with %j', (vary, options, message) => {
+    expect(() => planOf(vary, options)).toThrow(message)
+  })
+
+  it('refuses a seed that replicas make too long', () => {
+    const text = TEXT.replace('seed: mine', `seed: ${'x'.repeat(99)}`)
+    expect(() => planOf(['containers.perHost=1'], { text, seeds: 2 })).toThrow('seed="xxx')
+    expect(planOf(['containers.perHost=1'], { text }).plan.total).toBe(2)
+  })
+})

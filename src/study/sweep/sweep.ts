@@ -1,0 +1,111 @@
+import { estimateOf } from './estimate.ts'
+import type { Journal } from './journal.ts'
+import type { RunMeasures } from './measure-run.ts'
+import { metricOf } from './metrics.ts'
+import { indexOf, type Place, placeAt, type SweepTask, settingsOf } from './plan.ts'
+import type { Condition, Estimate, Knee, Search, SweepPlan, SweepRow } from './result.ts'
+import { bisect } from './search.ts'
+import { SweepError } from './sweep-error.ts'
+
+/** Does one run, in whatever thread. */
+export type Execute = (task: SweepTask) => Promise<RunMeasures>
+
+export interface SweepOptions {
+  readonly plan: SweepPlan
+  readonly text: string
+  readonly file: string
+  readonly journal: Journal
+  readonly execute: Execute
+  /** Called after each run, with those finished, from the journal or now. */
+  readonly onRow?: (finished: number) => void
+}
+
+/** Runs of a plan, each at most once: what the journal holds is taken from there, the rest is added. */
+export class Sweep {
+  private readonly options: SweepOptions
+  private readonly finished: Map<number, SweepRow>
+  private readonly begun = new Map<number, Promise<SweepRow>>()
+
+  constructor(options: SweepOptions) {
+    this.options = options
+    this.finished = new Map(options.journal.rows)
+  }
+
+  /** In plan order. */
+  get rows(): readonly SweepRow[] {
+    return [...this.finished.values()].toSorted((a, b) => a.index - b.index)
+  }
+
+  /** All runs of the plan, in which nothing is searched for. */
+  async full(): Promise<null> {
+    const { total } = this.options.plan
+    await Promise.all(Array.from({ length: total }, (_, index) => this.run(index)))
+    return null
+  }
+
+  /** The tipping point along the last dimension, for each series and choice of the other values. */
+  async find(condition: Condition): Promise<Search> {
+    const knees = await Promise.all(
+      othersOf(this.options.plan).map((place) => this.kneeAt(place, condition)),
+    )
+    return { condition, knees, runs: knees.reduce((sum, { runs }) => sum + runs, 0) }
+  }
+
+  private async kneeAt({ series, point }: Place, condition: Condition): Promise<Knee> {
+    const { dimensions, seeds } = this.options.plan
+    const others = point.slice(0, -1)
+    const { below, above, evaluations } = await bisect(
+      dimensions.at(-1)!.values.length,
+      condition,
+      (value) => this.estimateAt(series, [...others, value], condition.metric),
+    )
+    return { series, others, below, above, runs: evaluations * seeds.length }
+  }
+
+  private async estimateAt(
+    series: number,
+    point: readonly number[],
+    metric: string,
+  ): Promise<Estimate> {
+    const { plan } = this.options
+    const rows = await Promise.all(
+      plan.seeds.map((_, replica) => this.run(indexOf(plan, { series, point, replica }))),
+    )
+    const values = rows.flatMap(({ metrics }) => metricOf(metrics, metric) ?? [])
+    if (values.length > 0) return estimateOf(values)
+    const at = settingsOf(plan, { series, point, replica: 0 }).join(', ')
+    const measured = Object.keys(rows[0]!.metrics).join(', ')
+    throw new SweepError(`${metric} was not measured at ${at}; measured: ${measured}`)
+  }
+
+  private run(index: number): Promise<SweepRow> {
+    const known = this.finished.get(index)
+    if (known !== undefined) return Promise.resolve(known)
+    let begun = this.begun.get(index)
+    if (begun === undefined) {
+      begun = this.execute(index)
+      this.begun.set(index, begun)
+    }
+    return begun
+  }
+
+  private async execute(index: number): Promise<SweepRow> {
+    const { plan, text, file, journal, execute, onRow } = this.options
+    const place = placeAt(plan, index)
+    const settings = settingsOf(plan, place)
+    const measures = await execute({ text, file, settings, ...plan.series[place.series]! })
+    const row: SweepRow = { index, ...place, ...measures }
+    journal.append(row)
+    this.finished.set(index, row)
+    onRow?.(this.finished.size)
+    return row
+  }
+}
+
+/** The places along which a search goes, each at the last dimension's first value. */
+function othersOf(plan: SweepPlan): Place[] {
+  const stride = plan.dimensions.at(-1)!.values.length * plan.seeds.length
+  const places: Place[] = []
+  for (let index = 0; index < plan.total; index += stride) places.push(placeAt(plan, index))
+  return places
+}
