@@ -27,6 +27,13 @@ export const WIRE_OVERHEAD_BYTES = 24
 /** `vlan` of a frame without an 802.1Q tag. */
 export const UNTAGGED = -1
 
+const BIT_DONT_FRAGMENT = 1
+const BIT_MORE_FRAGMENTS = 2
+const BIT_UDP_CHECKSUM = 4
+const BIT_BAD_FCS = 8
+const BIT_BAD_CHECKSUM = 16
+const BIT_CHECKSUMMED = 32
+
 /** Where owned frames wait for their turn on the wire: their memory is given back some time after. */
 export interface Transmitter {
   /** Gives back the memory of all frames that have left by now. */
@@ -53,6 +60,8 @@ export interface FrameOwner {
  * changed; `writable()` gives the object itself or a copy. Headers below are host order integers.
  */
 export class Frame {
+  /** BIT_*: six yes or no in one field, for a frame's length is what making it costs. */
+  private bits = BIT_UDP_CHECKSUM
   dstHi = 0
   dstLo = 0
   srcHi = 0
@@ -69,8 +78,6 @@ export class Frame {
   ttl = 0
   tos = 0
   ipId = 0
-  dontFragment = false
-  moreFragments = false
   /** Offset of this fragment, in bytes. */
   fragmentOffset = 0
   /** The whole datagram of which this is a fragment; its content from `fragmentOffset` on is meant. */
@@ -79,8 +86,6 @@ export class Frame {
   /** UDP and TCP ports. */
   sourcePort = 0
   destinationPort = 0
-  /** False where a UDP datagram carries checksum zero. */
-  udpChecksum = true
   /** The header of ARP, ICMP or TCP; null for UDP, fragments and everything else. */
   header: ArpPacket | IcmpMessage | TcpHeader | null = null
   /** What VXLAN or IPIP carries, or the packet that an ICMP error quotes. */
@@ -93,13 +98,6 @@ export class Frame {
   /** What a load generator wrote into its payload: sequence number and time of sending. */
   sequence = 0
   sentAt = 0
-
-  /** Damaged on a link: the next port drops it. */
-  badFcs = false
-  /** Damaged beyond what the FCS shows: the transport checksum does not match. */
-  badChecksum = false
-  /** False while the transport's checksum is left to a device (CHECKSUM_PARTIAL). */
-  isChecksummed = false
 
   /** 0 = not traced. */
   trace = 0
@@ -125,6 +123,58 @@ export class Frame {
   /** The socket that is charged `truesize` bytes for this frame; never copied with it. */
   owner: FrameOwner | null = null
   truesize = 0
+
+  get dontFragment(): boolean {
+    return (this.bits & BIT_DONT_FRAGMENT) !== 0
+  }
+
+  set dontFragment(value: boolean) {
+    this.bits = value ? this.bits | BIT_DONT_FRAGMENT : this.bits & ~BIT_DONT_FRAGMENT
+  }
+
+  get moreFragments(): boolean {
+    return (this.bits & BIT_MORE_FRAGMENTS) !== 0
+  }
+
+  set moreFragments(value: boolean) {
+    this.bits = value ? this.bits | BIT_MORE_FRAGMENTS : this.bits & ~BIT_MORE_FRAGMENTS
+  }
+
+  /** False where a UDP datagram carries checksum zero. */
+  get udpChecksum(): boolean {
+    return (this.bits & BIT_UDP_CHECKSUM) !== 0
+  }
+
+  set udpChecksum(value: boolean) {
+    this.bits = value ? this.bits | BIT_UDP_CHECKSUM : this.bits & ~BIT_UDP_CHECKSUM
+  }
+
+  /** Damaged on a link: the next port drops it. */
+  get badFcs(): boolean {
+    return (this.bits & BIT_BAD_FCS) !== 0
+  }
+
+  set badFcs(value: boolean) {
+    this.bits = value ? this.bits | BIT_BAD_FCS : this.bits & ~BIT_BAD_FCS
+  }
+
+  /** Damaged beyond what the FCS shows: the transport checksum does not match. */
+  get badChecksum(): boolean {
+    return (this.bits & BIT_BAD_CHECKSUM) !== 0
+  }
+
+  set badChecksum(value: boolean) {
+    this.bits = value ? this.bits | BIT_BAD_CHECKSUM : this.bits & ~BIT_BAD_CHECKSUM
+  }
+
+  /** False while the transport's checksum is left to a device (CHECKSUM_PARTIAL). */
+  get isChecksummed(): boolean {
+    return (this.bits & BIT_CHECKSUMMED) !== 0
+  }
+
+  set isChecksummed(value: boolean) {
+    this.bits = value ? this.bits | BIT_CHECKSUMMED : this.bits & ~BIT_CHECKSUMMED
+  }
 
   /** Bytes from the destination MAC to the end of the payload: without padding and FCS. */
   get length(): number {
@@ -173,6 +223,7 @@ export class Frame {
 
   clone(): Frame {
     const copy = new Frame()
+    copy.bits = this.bits
     copy.dstHi = this.dstHi
     copy.dstLo = this.dstLo
     copy.srcHi = this.srcHi
@@ -186,13 +237,10 @@ export class Frame {
     copy.ttl = this.ttl
     copy.tos = this.tos
     copy.ipId = this.ipId
-    copy.dontFragment = this.dontFragment
-    copy.moreFragments = this.moreFragments
     copy.fragmentOffset = this.fragmentOffset
     copy.fragmentOf = this.fragmentOf
     copy.sourcePort = this.sourcePort
     copy.destinationPort = this.destinationPort
-    copy.udpChecksum = this.udpChecksum
     copy.header = this.header
     copy.inner = this.inner
     copy.vni = this.vni
@@ -200,9 +248,6 @@ export class Frame {
     copy.payload = this.payload
     copy.sequence = this.sequence
     copy.sentAt = this.sentAt
-    copy.badFcs = this.badFcs
-    copy.badChecksum = this.badChecksum
-    copy.isChecksummed = this.isChecksummed
     copy.trace = this.trace
     copy.flowHash = this.flowHash
     copy.mark = this.mark
