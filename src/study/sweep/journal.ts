@@ -47,6 +47,7 @@ export class Journal {
       // Only now: a file of something else is left as it is.
       if (whole < bytes.length) ftruncateSync(file, whole)
       if (head === undefined) append(file, identity)
+      // Our own lines, each written whole: the header has said that the plan is this one.
       const rows = (rest as unknown as SweepRow[]).map((row) => [row.index, row] as const)
       return new Journal(file, new Map(rows))
     } catch (error) {
