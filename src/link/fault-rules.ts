@@ -1,6 +1,8 @@
 import type { RandomStream } from '../sim/random.ts'
 import { formatDuration } from '../sim/units.ts'
+import { ArpPacket } from '../wire/arp.ts'
 import { ETHERTYPE_IPV4, type Frame, PROTOCOL_UDP } from '../wire/frame.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { type FaultRule, PASS, type Verdict } from './faulty-channel.ts'
 
 /**
@@ -76,6 +78,24 @@ export function blockProtocol(protocol: number): FaultRule {
     name: `block IP protocol ${protocol}`,
     judge: (frame) =>
       frame.etherType === ETHERTYPE_IPV4 && frame.protocol === protocol ? verdict : PASS,
+  }
+}
+
+/**
+ * A partition, one direction of it: drops what is for one of these addresses, by the outer header, and
+ * ARP that asks or answers them.
+ */
+export function partition(destinations: ReadonlySet<Ipv4Address>): FaultRule {
+  const verdict: Verdict = { kind: 'drop', reason: 'partitioned' }
+  return {
+    name: 'partition',
+    judge({ etherType, ipDst, header }) {
+      const isCut =
+        etherType === ETHERTYPE_IPV4
+          ? destinations.has(ipDst)
+          : header instanceof ArpPacket && destinations.has(header.targetIp)
+      return isCut ? verdict : PASS
+    },
   }
 }
 

@@ -25,6 +25,7 @@ export const DROP_REASONS = {
   queue_full: loss('the transmit queue was full', 'QDISC_DROP'),
   blocked_port: loss('the fabric blocks this UDP or TCP port'),
   blocked_protocol: loss('the fabric blocks this IP protocol'),
+  partitioned: loss('the fabric is partitioned between these hosts'),
   frame_too_long: loss('longer than the port accepts'),
   no_link: loss('the port is not connected'),
   device_down: loss('the device is down', 'DEV_READY'),

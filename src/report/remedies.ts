@@ -10,6 +10,7 @@ export const REMEDIES = {
     'Have the fabric pass this UDP or TCP port, or move the tunnel to one that it passes.',
   blocked_protocol:
     'Have the fabric pass this IP protocol, or use an encapsulation in UDP, or none at all.',
+  partitioned: 'Mend the partition: no packet passes from this host to that one.',
   frame_too_long: 'Raise the MTU of this port, or lower that of the sender to fit it.',
   no_link: 'Connect the port; nothing is plugged in.',
   device_down: 'Set the device up (ip link set DEVICE up), and its peer if it is one of a pair.',

@@ -25,6 +25,8 @@ export class Kernel implements Holder {
   readonly timers: JiffyWheel
   readonly random: RandomStream
   readonly neighbourGc: NeighbourGc
+  /** What steps of the real-time clock have added to it, picoseconds. No timer of the kernel goes by it. */
+  clockOffset = 0
   /** Per-boot secret of the flow hash; drawn from the machine's own stream. */
   readonly hashSecret: number
   /** Waiting are [head, tail); the arrays keep their length, for cutting them costs more than the rest. */

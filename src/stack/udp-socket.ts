@@ -59,12 +59,29 @@ export class UdpSocket extends DatagramSocket implements FrameOwner {
   ): SendError | null {
     if (this.sendBufferUsed >= this.sendBuffer && !this.makeRoom()) return 'EAGAIN'
     const frame = new Frame()
+    frame.sequence = sequence
+    frame.sentAt = sentAt
+    return this.sendFrame(frame, destination, port, bytes)
+  }
+
+  /** Sends a datagram with this content. @returns as `sendTo`. */
+  sendContent(destination: Ipv4Address, port: number, content: Uint8Array): SendError | null {
+    if (this.sendBufferUsed >= this.sendBuffer && !this.makeRoom()) return 'EAGAIN'
+    const frame = new Frame()
+    frame.payload = content
+    return this.sendFrame(frame, destination, port, content.length)
+  }
+
+  private sendFrame(
+    frame: Frame,
+    destination: Ipv4Address,
+    port: number,
+    bytes: number,
+  ): SendError | null {
     frame.protocol = PROTOCOL_UDP
     frame.l3Length = HEADER_BYTES + bytes
     frame.sourcePort = this.port
     frame.destinationPort = port
-    frame.sequence = sequence
-    frame.sentAt = sentAt
     frame.trace = this.trace
     const { kernel } = this.namespace
     if (kernel.machine !== null) {
