@@ -1,0 +1,57 @@
+/** The keys API's JSON, in the field order and with the escapes of Go's encoder. */
+import { rfc3339 } from '../../program/wall-clock.ts'
+import type { V2Error } from './errors.ts'
+import type { V2Event, V2Node } from './event.ts'
+import { KEYS_ROOT } from './tree.ts'
+
+/** Clients do not see that their keys lie in a directory of the store. */
+function withoutKeysRoot(path: string): string {
+  return path.startsWith(KEYS_ROOT) ? path.slice(KEYS_ROOT.length) : path
+}
+
+/** @param isBare only the action, for `noValueOnSuccess` */
+export function encodeEvent(event: V2Event, isBare = false): string {
+  if (isBare) return `{"action":"${event.action}"}`
+  const prevNode = event.prevNode === undefined ? '' : `,"prevNode":${encodeNode(event.prevNode)}`
+  return `{"action":"${event.action}","node":${encodeNode(event.node)}${prevNode}}`
+}
+
+export function encodeError(error: V2Error): string {
+  const cause = withoutKeysRoot(error.cause)
+  const shown = cause === '' ? '' : `,"cause":${encodeString(cause)}`
+  const { code, message, index } = error
+  return `{"errorCode":${code},"message":${encodeString(message)}${shown},"index":${index}}`
+}
+
+/** Empty and zero fields are left out, an empty value is not. */
+function encodeNode(node: V2Node): string {
+  const fields: string[] = []
+  const key = withoutKeysRoot(node.key)
+  if (key !== '') fields.push(`"key":${encodeString(key)}`)
+  if (node.value !== undefined) fields.push(`"value":${encodeString(node.value)}`)
+  if (node.dir === true) fields.push('"dir":true')
+  if (node.expiration !== undefined) {
+    fields.push(`"expiration":"${rfc3339(node.expiration)}"`)
+  }
+  if (node.ttl) fields.push(`"ttl":${node.ttl}`)
+  if (node.nodes !== undefined) fields.push(`"nodes":[${node.nodes.map(encodeNode).join(',')}]`)
+  if (node.modifiedIndex > 0) fields.push(`"modifiedIndex":${node.modifiedIndex}`)
+  if (node.createdIndex > 0) fields.push(`"createdIndex":${node.createdIndex}`)
+  return `{${fields.join(',')}}`
+}
+
+/** What Go's encoder escapes otherwise than JSON.stringify; `\\` is here so that it is passed over. */
+const DIFFERENT = /\\\\|\\[bf]|[<>&\u2028\u2029]/g
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\\b', '\\u0008'],
+  ['\\f', '\\u000c'],
+  ['<', '\\u003c'],
+  ['>', '\\u003e'],
+  ['&', '\\u0026'],
+  ['\u2028', '\\u2028'],
+  ['\u2029', '\\u2029'],
+])
+
+export function encodeString(text: string): string {
+  return JSON.stringify(text).replace(DIFFERENT, (found) => ESCAPES.get(found) ?? found)
+}

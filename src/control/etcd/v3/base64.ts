@@ -1,0 +1,96 @@
+/** Base64 between JSON and binary strings, strict as Go's encoding/base64 is. */
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const PAD = 61
+const SEXTETS = new Int8Array(256).fill(-1)
+for (let i = 0; i < ALPHABET.length; i++) SEXTETS[ALPHABET.charCodeAt(i)] = i
+
+/** Two characters for each twelve bits. */
+const PAIRS = Array.from({ length: 4096 }, (_, i) => ALPHABET[i >> 6]! + ALPHABET[i & 63]!)
+
+/** Within what a call takes as arguments. */
+const CHUNK = 8192
+
+/** @param bytes a binary string. */
+export function encodeBase64(bytes: string): string {
+  const whole = bytes.length - (bytes.length % 3)
+  let text = ''
+  for (let i = 0; i < whole; i += 3) {
+    const a = bytes.charCodeAt(i)
+    const b = bytes.charCodeAt(i + 1)
+    const c = bytes.charCodeAt(i + 2)
+    text += PAIRS[(a << 4) | (b >> 4)]! + PAIRS[((b & 15) << 8) | c]!
+  }
+  if (whole === bytes.length) return text
+  const first = bytes.charCodeAt(whole)
+  if (whole + 1 === bytes.length) return `${text}${PAIRS[first << 4]!}==`
+  const second = bytes.charCodeAt(whole + 1)
+  return `${text}${PAIRS[(first << 4) | (second >> 4)]!}${ALPHABET[(second & 15) << 2]!}=`
+}
+
+/** @returns a binary string, or where the fault is. */
+export function decodeBase64(text: string): string | { readonly faultAt: number } {
+  // Go leaves line ends out.
+  if (text.includes('\n') || text.includes('\r')) return decodeBase64(text.replace(/[\r\n]/g, ''))
+  const bytes = new Uint8Array(((text.length + 3) >> 2) * 3)
+  let length = 0
+  for (let i = 0; i < text.length; i += 4) {
+    const word = wordAt(text, i)
+    if (word >= 0) {
+      bytes[length++] = word >> 16
+      bytes[length++] = word >> 8
+      bytes[length++] = word
+      continue
+    }
+    const sextets = sextetsAt(text, i)
+    if (typeof sextets === 'number') return { faultAt: sextets }
+    const [a, b, c] = sextets
+    bytes[length++] = (a! << 2) | (b! >> 4)
+    if (c !== undefined) bytes[length++] = (b! << 4) | (c >> 2)
+  }
+  return binaryOf(bytes.subarray(0, length))
+}
+
+function binaryOf(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i += CHUNK) {
+    text += String.fromCharCode(...bytes.subarray(i, i + CHUNK))
+  }
+  return text
+}
+
+/** Four sextets as 24 bits; negative where there are none. */
+function wordAt(text: string, at: number): number {
+  const a = sextetAt(text, at)
+  const b = sextetAt(text, at + 1)
+  const c = sextetAt(text, at + 2)
+  const d = sextetAt(text, at + 3)
+  return (a | b | c | d) < 0 ? -1 : (a << 18) | (b << 12) | (c << 6) | d
+}
+
+function sextetAt(text: string, at: number): number {
+  // Past the end the code is NaN, which no table has.
+  return SEXTETS[text.charCodeAt(at)] ?? -1
+}
+
+/** Two to four sextets, fewer than four only where padding ends the text; or where the fault is. */
+function sextetsAt(text: string, at: number): number[] | number {
+  const sextets: number[] = []
+  for (let j = 0; j < 4; j++) {
+    if (at + j >= text.length) return at
+    const code = text.charCodeAt(at + j)
+    if (code === PAD && j >= 2) return paddingFault(text, at, j) ?? sextets
+    const sextet = code < 256 ? SEXTETS[code]! : -1
+    if (sextet < 0) return at + j
+    sextets.push(sextet)
+  }
+  return sextets
+}
+
+function paddingFault(text: string, at: number, j: number): number | undefined {
+  if (j === 2) {
+    if (at + 3 >= text.length) return text.length
+    if (text.charCodeAt(at + 3) !== PAD) return at + 2
+  }
+  return text.length > at + 4 ? at + 4 : undefined
+}
