@@ -87,7 +87,7 @@ function impurityOf(node: Node, parent: Node | undefined, isModel: boolean): str
       return impurityOfMember(node, isModel)
     case 'NewExpression':
     case 'CallExpression':
-      return globalNameOf(node['callee']) === 'Date' ? 'Date reads the wall clock' : undefined
+      return readsClock(node) ? 'Date reads the wall clock' : undefined
     case 'Identifier':
       return impurityOfName(node, parent)
     case 'BinaryExpression':
@@ -98,9 +98,18 @@ function impurityOf(node: Node, parent: Node | undefined, isModel: boolean): str
   }
 }
 
+/** A date that is made of a number shows a calendar and no clock. */
+function readsClock(node: Node): boolean {
+  if (globalNameOf(node['callee']) !== 'Date') return false
+  return node['type'] === 'CallExpression' || (node['arguments'] as unknown[]).length !== 1
+}
+
 function impurityOfMember(node: Node, isModel: boolean): string | undefined {
   const property = propertyOf(node)
   if (property === undefined) return undefined
+  if (/^get(Date|Day|FullYear|Hours|Minutes|Month|TimezoneOffset)$/.test(property)) {
+    return `${property} depends on the time zone`
+  }
   if (property === 'localeCompare' || property.startsWith('toLocale')) {
     return `${property} depends on the locale`
   }
@@ -232,7 +241,8 @@ describe('the checker itself', () => {
     ['globalThis.setInterval(f, 5)'],
     [`import { setTimeout } from 'node:timers'`],
     ['const d = new Date()'],
-    ['const d = new Date(5)'],
+    ['const d = Date(5)'],
+    ['const hour = date.getHours()'],
     ['a.localeCompare(b)'],
     ['a.toLocaleString()'],
     ['a?.toLocaleUpperCase()'],
@@ -258,6 +268,7 @@ describe('the checker itself', () => {
 
   it.each([
     ['src/wire/x.ts', '// Math.random() and Date.now() are banned here'],
+    ['src/wire/x.ts', 'const text = new Date(5).toISOString()'],
     ['src/wire/x.ts', 'const x = Math.sqrt(y) + Math.floor(z) + 2 ** 32 + 2 ** -n'],
     ['src/wire/x.ts', 'timer.setTimeout(5); const o = { setTimeout: 1 }; o.log'],
     ['src/wire/x.ts', `import { a } from '../work/tmp/a.ts'`],

@@ -20,6 +20,8 @@ export class Program {
   readonly namespace: NetNamespace
   readonly simulator: Simulator
   readonly random: RandomStream
+  /** What it printed, oldest first. */
+  readonly log: string[] = []
   /** Fires when the program has ended, in whatever way. */
   readonly ended = new Signal<void>()
   private readonly thread: Schedulable
