@@ -1,52 +1,46 @@
-import type { L2Switch } from '../fabric/l2-switch.ts'
-import {
-  type Shown,
-  showAddresses,
-  showFdb,
-  showLinks,
-  showNeighbours,
-  showRoutes,
-} from '../host/show.ts'
+import { type Shown, type ShowOptions, showFdb, showNeighbours, showRoutes } from '../host/show.ts'
+import { showAddresses, showLinks } from '../host/show-links.ts'
 import { buildWorld } from '../scenario/builder.ts'
 import { suggest } from '../scenario/did-you-mean.ts'
 import type { World } from '../scenario/world.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
 import { parseQuantity } from '../sim/quantities.ts'
-import { formatDuration } from '../sim/units.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
-import { formatMac } from '../wire/mac-address.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
+import { showArpTable, showFib, showMacTable } from './inspect-fabric.ts'
+import { parseWords, TOOL_COMMANDS, type ToolCommand, unknownCommand } from './inspect-words.ts'
 import { load, selectVariants } from './load.ts'
 
 interface InspectFlags {
   readonly at?: string
   readonly json?: boolean
+  readonly pretty?: boolean
+  readonly details?: boolean
+  readonly statistics?: boolean
+  readonly table?: string
   readonly variant?: string
   readonly panel?: string
   readonly seed?: string
   readonly set?: readonly string[]
 }
 
-type Show = (namespace: NetNamespace) => Shown
+/** What is shown of one node of the network; `words` are what stands behind its name. */
+type Node = (words: readonly string[], flags: InspectFlags) => Shown
 
-const COMMANDS: ReadonlyMap<string, Show> = new Map([
-  ['ip route', showRoutes],
-  ['ip neigh', showNeighbours],
-  ['ip link', showLinks],
-  ['ip addr', showAddresses],
-  ['bridge fdb', showFdb],
-  ['iptables-save', showRules],
-])
+type Show = (namespace: NetNamespace, options: ShowOptions) => Shown
 
-function showRules(namespace: NetNamespace): Shown {
-  const text = namespace.filter?.save() ?? ''
-  return { lines: text === '' ? [] : text.trimEnd().split('\n'), json: [{ rules: text }] }
+const TOOLS: Readonly<Record<Exclude<ToolCommand, 'iptables-save'>, Show>> = {
+  'ip route': showRoutes,
+  'ip neigh': showNeighbours,
+  'ip link': showLinks,
+  'ip addr': showAddresses,
+  'bridge fdb': showFdb,
 }
 
 /** `encap inspect FILE NODE COMMAND...`: runs to an instant, then prints a table as the tool would. */
 export function inspectCommand(
   file: string,
-  node: string,
+  name: string,
   words: readonly string[],
   flags: InspectFlags,
 ): void {
@@ -54,8 +48,9 @@ export function inspectCommand(
   const [scenario] = selectVariants(load(file, flags), wanted, file)
   const world = buildWorld(scenario!, builtinSchemes)
   world.simulator.run(flags.at === undefined ? scenario!.duration : timeOf(flags.at))
-  const shown = tableOf(world, node, words.join(' '))
-  const lines = flags.json ? [JSON.stringify(shown.json, null, 1)] : shown.lines
+  const shown = nodeOf(world, name)(words, flags)
+  const json = () => [JSON.stringify(shown.json, null, flags.pretty ? 4 : 0)]
+  const lines = flags.json ? json() : shown.lines
   process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 }
 
@@ -65,57 +60,89 @@ function timeOf(text: string): number {
   throw new ExitError(EXIT_BAD_INPUT, `--at: ${parsed.message}; ${parsed.remedy}`)
 }
 
-function tableOf(world: World, node: string, command: string): Shown {
-  const l2 = world.switches.get(node)
-  if (l2) {
-    if (command === 'mac') return macTable(l2)
-    throw new ExitError(EXIT_BAD_INPUT, `${node} is a switch: it can show "mac"`)
-  }
-  const namespace = namespaceOf(world, node)
-  if (!namespace) {
-    if (world.clouds.has(node)) {
-      throw new ExitError(EXIT_BAD_INPUT, `${node} is a cloud's network: it has no table to show`)
+function nodeOf(world: World, name: string): Node {
+  const l2 = world.switches.get(name) ?? onlyOne(world.switches, name, 'switch')
+  if (l2) return (words) => ofSwitch(l2.name, words, () => showMacTable(l2))
+  const router = world.routers.get(name) ?? onlyOne(world.routers, name, 'router')
+  if (router) {
+    return (words, flags) => {
+      const asked = words.join(' ')
+      if (asked === 'fib' || asked === 'show ip cef') return showFib(router)
+      if (asked === 'arp' || asked === 'show ip arp') return showArpTable(router)
+      return ofNamespace(router.namespace, ['fib', 'arp'], words, flags)
     }
-    const remedy = suggest(node, nodesOf(world), 'nodes')
-    throw new ExitError(EXIT_BAD_INPUT, `there is no node "${node}"; ${remedy}`)
   }
-  const show = COMMANDS.get(command)
-  if (show !== undefined) return show(namespace)
-  const remedy = suggest(command, [...COMMANDS.keys()], 'what can be shown')
-  throw new ExitError(EXIT_BAD_INPUT, `cannot show "${command}"; ${remedy}`)
+  const namespace = namespaceOf(world, name)
+  if (namespace) return (words, flags) => ofNamespace(namespace, [], words, flags)
+  if (world.clouds.has(name)) {
+    throw new ExitError(EXIT_BAD_INPUT, `${name} is a cloud's network: it has no table to show`)
+  }
+  const remedy = suggest(name, nodesOf(world), 'nodes')
+  throw new ExitError(EXIT_BAD_INPUT, `there is no node "${name}"; ${remedy}`)
+}
+
+/** `switch` and `router` name the only one that there is. */
+function onlyOne<Device>(devices: ReadonlyMap<string, Device>, name: string, kind: string) {
+  if (name !== kind || devices.size === 0) return undefined
+  if (devices.size === 1) return [...devices.values()][0]
+  const names = [...devices.keys()].join(', ')
+  throw new ExitError(EXIT_BAD_INPUT, `there are ${devices.size}, so say which ${kind}: ${names}`)
+}
+
+function ofSwitch(name: string, words: readonly string[], show: () => Shown): Shown {
+  const asked = words.join(' ').replace(/^show (mac) address-table$|^switch (mac)$/, '$1$2')
+  if (asked === 'mac') return show()
+  const message = `${name} is a switch: it can show "mac" ("show mac address-table")`
+  throw new ExitError(EXIT_BAD_INPUT, message)
+}
+
+function ofNamespace(
+  namespace: NetNamespace,
+  more: readonly string[],
+  words: readonly string[],
+  flags: InspectFlags,
+): Shown {
+  const asked = words.join(' ')
+  if (asked === 'mac') {
+    const message = `${namespace.name} is not a switch: of MAC addresses it can show "bridge fdb"`
+    throw new ExitError(EXIT_BAD_INPUT, message)
+  }
+  const isTool = TOOL_COMMANDS.some((each) => each.split(' ')[0] === words[0])
+  if (!isTool) throw unknownCommand(asked, [...more, ...TOOL_COMMANDS])
+  const { command, options } = parseWords(words)
+  if (command === 'iptables-save') return showRules(namespace, flags.table)
+  const { device } = options
+  if (device !== undefined && namespace.loopback.name !== device && !namespace.device(device)) {
+    const names = namespace.devices.map((each) => each.name)
+    const message = `there is no device "${device}" in ${namespace.name}`
+    throw new ExitError(EXIT_BAD_INPUT, `${message}; ${suggest(device, names, 'devices')}`)
+  }
+  const { details = false, statistics = false } = flags
+  return TOOLS[command](namespace, { ...options, details, statistics })
+}
+
+/** The tool has no `-j`: there it is one text. */
+function showRules(namespace: NetNamespace, table: string | undefined): Shown {
+  const all = namespace.filter?.save() ?? ''
+  const tables = all.split(/^(?=# Generated)/m).filter((each) => each !== '')
+  const isAsked = (text: string) => table === undefined || text.includes(`\n*${table}\n`)
+  const text = tables.filter(isAsked).join('')
+  return { lines: text === '' ? [] : text.trimEnd().split('\n'), json: [{ rules: text }] }
 }
 
 function nodesOf(world: World): string[] {
   const hosts = [...world.hosts.values()]
   const containers = hosts.flatMap((host) => [...host.containers.keys()])
-  return [...world.hosts.keys(), ...world.routers.keys(), ...world.switches.keys(), ...containers]
+  const fabric = [world.hosts, world.routers, world.switches, world.bridges]
+  return [...fabric.flatMap((nodes) => [...nodes.keys()]), ...containers]
 }
 
 function namespaceOf(world: World, node: string): NetNamespace | undefined {
-  const host = world.hosts.get(node)?.root ?? world.routers.get(node)?.namespace
+  const host = world.hosts.get(node)?.root ?? world.bridges.get(node)
   if (host) return host
   for (const { containers } of world.hosts.values()) {
     const namespace = containers.get(node)
     if (namespace) return namespace
   }
   return undefined
-}
-
-/** The MAC table of a switch: VLAN, address, kind, port, age. */
-function macTable(device: L2Switch): Shown {
-  const { now } = device
-  const entries = [...device.table.entries(now)]
-  const lines = entries.map(({ vlan, mac, port, lastSeen, isStatic }) => {
-    const kind = isStatic ? 'static' : 'dynamic'
-    const age = isStatic ? '-' : formatDuration(now - lastSeen)
-    return `${String(vlan).padStart(4)}  ${formatMac(mac)}  ${kind.padEnd(7)}  ${device.ports[port]!.name.padEnd(5)} ${age}`
-  })
-  const json = entries.map(({ vlan, mac, port, lastSeen, isStatic }) => ({
-    vlan,
-    mac: formatMac(mac),
-    port: device.ports[port]!.name,
-    static: isStatic,
-    age: now - lastSeen,
-  }))
-  return { lines: ['vlan  mac                type     port  age', ...lines], json }
 }

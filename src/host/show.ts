@@ -1,14 +1,13 @@
+import { SECOND } from '../sim/units.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Neighbour } from '../stack/neighbour.ts'
 import type { Route } from '../stack/route-table.ts'
-import { formatIpv4, formatPrefix, lastOf, maskOf } from '../wire/ipv4-address.ts'
+import { formatIpv4, formatPrefix } from '../wire/ipv4-address.ts'
 import { formatMac, formatMacHalves, type MacAddress } from '../wire/mac-address.ts'
 import { Bridge } from './bridge.ts'
 import { BridgeFdbRow } from './bridge-fdb-row.ts'
-import { Macvlan } from './macvlan.ts'
 import { MacvlanPort } from './macvlan-port.ts'
-import { Veth } from './veth.ts'
 import { Vxlan } from './vxlan.ts'
 import type { VxlanFdbRow } from './vxlan-fdb-row.ts'
 
@@ -18,26 +17,82 @@ export interface Shown {
   readonly json: readonly object[]
 }
 
-/** `ip [-j] route show`. */
-export function showRoutes(namespace: NetNamespace): Shown {
-  const routes = namespace.routes.routes()
-  return { lines: routes.map((route) => `${route} `), json: routes.map(routeJson) }
+/** What is asked of a tool, as its options say it. */
+export interface ShowOptions {
+  /** `dev NAME`: rows of this device only, which then do not name it. */
+  readonly device?: string
+  /** `-d`. */
+  readonly details?: boolean
+  /** `-s`. */
+  readonly statistics?: boolean
 }
 
-function routeJson(route: Route): object {
-  const { destination, via, device, protocol, scope, source, metric, onlink, type } = route
-  const name = destination.length === 32 ? formatIpv4(destination.base) : formatPrefix(destination)
+/** `ip [-j] [-d] route show [dev NAME]`. */
+export function showRoutes(namespace: NetNamespace, options: ShowOptions = {}): Shown {
+  const { device } = options
+  const routes = namespace.routes.routes().filter((route) => {
+    return device === undefined || route.device?.name === device
+  })
   return {
-    ...(type === 'unicast' ? {} : { type }),
-    dst: destination.length === 0 ? 'default' : name,
+    lines: routes.flatMap((route) => routeLines(route, options)),
+    json: routes.map((route) => routeJson(route, options)),
+  }
+}
+
+/** As the kernel gave it back: `boot` is what `ip route add` sets, and is shown with `-d` only. */
+function protocolOf({ protocol }: Route, { details }: ShowOptions): string | null {
+  return protocol ?? (details ? 'boot' : null)
+}
+
+function scopeOf({ scope, type }: Route, { details }: ShowOptions): string | null {
+  if (details) return scope
+  return scope === 'global' || type !== 'unicast' ? null : scope
+}
+
+function routeLines(route: Route, options: ShowOptions): string[] {
+  const { via, device, source, metric, mtu, onlink, type, nexthops } = route
+  const protocol = protocolOf(route, options)
+  const scope = scopeOf(route, options)
+  const words = [
+    type === 'unicast' && !options.details ? [] : [type],
+    [destinationOf(route)],
+    via === null ? [] : [`via ${formatIpv4(via)}`],
+    device === null || options.device !== undefined ? [] : [`dev ${device.name}`],
+    protocol === null ? [] : [`proto ${protocol}`],
+    scope === null ? [] : [`scope ${scope}`],
+    source === null ? [] : [`src ${formatIpv4(source)}`],
+    metric === 0 ? [] : [`metric ${metric}`],
+    onlink ? ['onlink'] : [],
+    mtu === null ? [] : [`mtu ${mtu}`],
+  ]
+  const hops = (nexthops ?? []).map((hop) => {
+    const gateway = hop.via === null ? '' : `via ${formatIpv4(hop.via)} `
+    return `\tnexthop ${gateway}dev ${hop.device?.name} weight 1 `
+  })
+  return [`${words.flat().join(' ')} `, ...hops]
+}
+
+function destinationOf({ destination }: Route): string {
+  if (destination.length === 0) return 'default'
+  return destination.length === 32 ? formatIpv4(destination.base) : formatPrefix(destination)
+}
+
+function routeJson(route: Route, options: ShowOptions): object {
+  const { via, device, source, metric, mtu, onlink, type, nexthops } = route
+  const protocol = protocolOf(route, options)
+  const scope = scopeOf(route, options)
+  return {
+    ...(type === 'unicast' && !options.details ? {} : { type }),
+    dst: destinationOf(route),
     ...(via === null ? {} : { gateway: formatIpv4(via) }),
-    ...(device === null ? {} : { dev: device.name }),
+    ...(device === null || options.device !== undefined ? {} : { dev: device.name }),
     ...(protocol === null ? {} : { protocol }),
-    ...(scope === 'global' ? {} : { scope }),
+    ...(scope === null ? {} : { scope }),
     ...(source === null ? {} : { prefsrc: formatIpv4(source) }),
     ...(metric === 0 ? {} : { metric }),
     flags: onlink ? ['onlink'] : [],
-    ...(route.nexthops === null ? {} : { nexthops: route.nexthops.map(nexthopJson) }),
+    ...(mtu === null ? {} : { metrics: [{ mtu }] }),
+    ...(nexthops === null ? {} : { nexthops: nexthops.map(nexthopJson) }),
   }
 }
 
@@ -46,19 +101,48 @@ function nexthopJson(hop: Route): object {
   return { ...gateway, dev: hop.device?.name, weight: 1, flags: [] }
 }
 
-/** `ip [-j] neigh show`. */
-export function showNeighbours(namespace: NetNamespace): Shown {
+/** `ip [-j] [-s] neigh show [dev NAME]`. */
+export function showNeighbours(namespace: NetNamespace, options: ShowOptions = {}): Shown {
   const all = [...(namespace.neighboursIfAny?.entries() ?? [])]
-  const shown = all.filter(({ state }) => state !== 'NONE' && state !== 'NOARP')
-  return { lines: shown.map((neighbour) => `${neighbour} `), json: shown.map(neighbourJson) }
+  const shown = all.filter(({ state, device }) => {
+    const isAsked = options.device === undefined || device.name === options.device
+    return isAsked && state !== 'NONE' && state !== 'NOARP'
+  })
+  return {
+    lines: shown.map((neighbour) => neighbourLine(neighbour, options)),
+    json: shown.map((neighbour) => neighbourJson(neighbour, options)),
+  }
 }
 
-function neighbourJson(neighbour: Neighbour): object {
+/** Seconds since an entry was used, confirmed and changed, and its probes; nothing without `-s`. */
+function neighbourAges(neighbour: Neighbour, { statistics }: ShowOptions) {
+  if (!statistics) return null
+  const { used, confirmed, updated, probes, device } = neighbour
+  const { now } = device.namespace.kernel.simulator
+  // What was never confirmed: as old as the run.
+  const since = (time: number) => Math.floor((now - Math.max(0, time)) / SECOND)
+  return { used: since(used), confirmed: since(confirmed), updated: since(updated), probes }
+}
+
+function neighbourLine(neighbour: Neighbour, options: ShowOptions): string {
+  const { address, device, state, isValid, hi, lo } = neighbour
+  const ages = neighbourAges(neighbour, options)
+  const dev = options.device === undefined ? ` dev ${device.name}` : ''
+  const lladdr = isValid ? ` lladdr ${formatMacHalves(hi, lo)}` : ''
+  const statistics =
+    ages === null
+      ? ''
+      : `  used ${ages.used}/${ages.confirmed}/${ages.updated}probes ${ages.probes}`
+  return `${formatIpv4(address)}${dev}${lladdr}${statistics} ${state} `
+}
+
+function neighbourJson(neighbour: Neighbour, options: ShowOptions): object {
   const { address, device, state, isValid, hi, lo } = neighbour
   return {
     dst: formatIpv4(address),
-    dev: device.name,
+    ...(options.device === undefined ? { dev: device.name } : {}),
     ...(isValid ? { lladdr: formatMacHalves(hi, lo) } : {}),
+    ...neighbourAges(neighbour, options),
     state: [state],
   }
 }
@@ -80,16 +164,36 @@ class FilterRow {
 
 type FdbRow = BridgeFdbRow | VxlanFdbRow | FilterRow
 
-/** `bridge [-j] fdb show`. */
-export function showFdb(namespace: NetNamespace): Shown {
+/** `bridge [-j] [-s] fdb show [dev NAME]`. */
+export function showFdb(namespace: NetNamespace, options: ShowOptions = {}): Shown {
   const { now } = namespace.kernel.simulator
-  const rows: FdbRow[] = []
+  const all: FdbRow[] = []
   for (const device of namespace.devices) {
-    if (device instanceof Bridge) rows.push(...device.fdbEntries(now))
-    if (device instanceof Vxlan) rows.push(...device.fdbEntries(now))
-    if (device.rxHandler instanceof MacvlanPort) rows.push(...filterRows(device.rxHandler))
+    if (device instanceof Bridge) all.push(...device.fdbEntries(now))
+    if (device instanceof Vxlan) all.push(...device.fdbEntries(now))
+    if (device.rxHandler instanceof MacvlanPort) all.push(...filterRows(device.rxHandler))
   }
-  return { lines: rows.map((row) => `${row} `), json: rows.map(fdbJson) }
+  const rows = all.filter(({ device }) => {
+    return options.device === undefined || device.name === options.device
+  })
+  return {
+    lines: rows.map((row) => fdbLine(row, options, now)),
+    json: rows.map((row) => fdbJson(row, options, now)),
+  }
+}
+
+/** The tool puts a blank before a state, also before that of a learned row, which has none. */
+function fdbLine(row: FdbRow, { device, statistics }: ShowOptions, now: number): string {
+  const isLearned = !(row instanceof FilterRow) && row.state === ''
+  const plain = isLearned ? `${row} ` : `${row}`
+  const line = device === undefined ? plain : plain.replace(` dev ${device}`, '')
+  if (!statistics || !(row instanceof BridgeFdbRow)) return line
+  const used = secondsUnused(row, now)
+  return line.replace(' master ', ` used ${used}/${used} master `)
+}
+
+function secondsUnused({ lastSeen }: BridgeFdbRow, now: number): number {
+  return Math.floor((now - lastSeen) / SECOND)
 }
 
 /** A child's address is in the filter of the device below it; in passthru mode it is that device's own. */
@@ -99,11 +203,16 @@ function filterRows({ lower, children }: MacvlanPort): FilterRow[] {
     .map(({ mac }) => new FilterRow(mac, lower))
 }
 
-function fdbJson(row: FdbRow): object {
-  const head = { mac: formatMac(row.mac), ifname: row.device.name }
+function fdbJson(row: FdbRow, { device, statistics }: ShowOptions, now: number): object {
+  const head = {
+    mac: formatMac(row.mac),
+    ...(device === undefined ? { ifname: row.device.name } : {}),
+  }
   if (row instanceof FilterRow) return { ...head, flags: ['self'], state: 'permanent' }
   if (row instanceof BridgeFdbRow) {
-    return { ...head, flags: [], master: row.bridge.name, state: row.state }
+    const used = secondsUnused(row, now)
+    const ages = statistics ? { used, updated: used } : {}
+    return { ...head, ...ages, flags: [], master: row.bridge.name, state: row.state }
   }
   return {
     ...head,
@@ -114,90 +223,3 @@ function fdbJson(row: FdbRow): object {
     state: row.state,
   }
 }
-
-/** `ip [-j] [-d] link show`. */
-export function showLinks(namespace: NetNamespace): Shown {
-  const devices = [namespace.loopback, ...namespace.devices]
-  return { lines: devices.flatMap(linkLines), json: devices.map(linkJson) }
-}
-
-function flagsOf(device: NetDevice): string[] {
-  const kind = device.kind === 'loopback' ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST']
-  const noArp = device.noArp && device.kind !== 'loopback' ? ['NOARP'] : []
-  return device.up ? [...kind, ...noArp, 'UP', 'LOWER_UP'] : [...kind, ...noArp]
-}
-
-/** `eth0@if5` for a veth, `name@lower` for what stands on another device. */
-function nameOf(device: NetDevice): string {
-  if (device instanceof Veth && device.peer) {
-    const { peer } = device
-    const other = peer.namespace === device.namespace ? peer.name : `if${peer.ifindex}`
-    return `${device.name}@${other}`
-  }
-  if (!(device instanceof Macvlan)) return device.name
-  const { lower } = device
-  const other = lower.namespace === device.namespace ? lower.name : `if${lower.ifindex}`
-  return `${device.name}@${other}`
-}
-
-function operState(device: NetDevice): string {
-  if (!device.up) return 'DOWN'
-  return device.kind === 'loopback' || device.kind === 'vxlan' ? 'UNKNOWN' : 'UP'
-}
-
-function linkLines(device: NetDevice): string[] {
-  const { ifindex, mtu, master } = device
-  const under = master === null ? '' : ` master ${master.name}`
-  const type = device.kind === 'loopback' ? 'loopback' : 'ether'
-  const broadcast = type === 'loopback' ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff'
-  const head = `${ifindex}: ${nameOf(device)}: <${flagsOf(device).join(',')}> mtu ${mtu}${under}`
-  return [
-    `${head} state ${operState(device)}`,
-    `    link/${type} ${formatMac(device.mac)} brd ${broadcast} promiscuity ${device.promiscuity}`,
-  ]
-}
-
-function linkJson(device: NetDevice): object {
-  const { ifindex, name, mtu, master, kind, promiscuity } = device
-  const details = device.details()
-  return {
-    ifindex,
-    ifname: name,
-    flags: flagsOf(device),
-    mtu,
-    ...(master === null ? {} : { master: master.name }),
-    operstate: operState(device),
-    link_type: kind === 'loopback' ? 'loopback' : 'ether',
-    address: formatMac(device.mac),
-    promiscuity,
-    ...(kind === '' || kind === 'loopback'
-      ? {}
-      : { linkinfo: { info_kind: kind, info_data: details } }),
-    stats64: {
-      rx: { bytes: device.rxBytes, packets: device.rxPackets },
-      tx: { bytes: device.txBytes, packets: device.txPackets },
-    },
-  }
-}
-
-/** `ip [-j] addr show`. */
-export function showAddresses(namespace: NetNamespace): Shown {
-  const lines: string[] = []
-  const json: object[] = []
-  for (const device of [namespace.loopback, ...namespace.devices]) {
-    const own = device.kind === 'loopback' ? LOOPBACK_ADDRESSES : device.addresses
-    lines.push(...linkLines(device))
-    const addresses = own.map(({ address, length }) => {
-      const broadcast = length < 31 ? lastOf({ base: address & maskOf(length), length }) : null
-      const shown = formatIpv4(address)
-      const brd = broadcast === null ? '' : ` brd ${formatIpv4(broadcast)}`
-      const scope = device.kind === 'loopback' ? 'host' : 'global'
-      lines.push(`    inet ${shown}/${length}${brd} scope ${scope} ${device.name}`)
-      return { family: 'inet', local: shown, prefixlen: length, scope, label: device.name }
-    })
-    json.push({ ...linkJson(device), addr_info: addresses })
-  }
-  return { lines, json }
-}
-
-const LOOPBACK_ADDRESSES = [{ address: 0x7f000001, length: 8 }]

@@ -46,23 +46,58 @@ describe('inspect', () => {
     ])
   })
 
-  it('ip link and ip addr', async () => {
-    expect((await json('h1', 'ip', 'link')).map(({ ifname, mtu }) => [ifname, mtu])).toEqual([
-      ['lo', 65536],
-      ['eth0', 1500],
+  it('ip link', async () => {
+    const [lo, eth0] = await json('h1', 'ip', 'link')
+    expect(lo).toMatchObject({ ifname: 'lo', mtu: 65536, link_type: 'loopback' })
+    expect(JSON.stringify(eth0)).toBe(
+      '{"ifindex":2,"ifname":"eth0","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500,' +
+        '"qdisc":"fq_codel","operstate":"UP","linkmode":"DEFAULT","group":"default","txqlen":1000,' +
+        '"link_type":"ether","address":"52:54:00:00:00:01","broadcast":"ff:ff:ff:ff:ff:ff"}',
+    )
+    expect((await lines('h1', 'ip', 'link')).slice(2)).toEqual([
+      '2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP mode DEFAULT group default qlen 1000',
+      '    link/ether 52:54:00:00:00:01 brd ff:ff:ff:ff:ff:ff',
     ])
-    expect((await lines('h1', 'ip', 'link'))[2]).toMatch(
-      /^2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500/,
-    )
-    const [, eth0] = await json('c2', 'ip', 'addr')
+  })
+
+  it('ip addr', async () => {
+    const [, eth0] = await json('c2', 'ip', '-d', 'addr')
     expect(eth0).toMatchObject({
-      ifname: 'eth0',
+      ...{ ifname: 'eth0', link_index: 2, link_netnsid: 0 },
       linkinfo: { info_kind: 'macvlan', info_data: { mode: 'bridge' } },
-      addr_info: [{ local: '10.20.128.0', prefixlen: 16 }],
+      addr_info: [{ local: '10.20.128.0', prefixlen: 16, broadcast: '10.20.255.255' }],
     })
-    expect((await lines('c2', 'ip', 'addr')).at(-1)).toBe(
+    expect((await lines('c2', 'ip', 'addr', 'show', 'dev', 'eth0')).slice(-3)).toEqual([
+      '    link/ether 02:42:0a:14:80:00 brd ff:ff:ff:ff:ff:ff link-netnsid 0',
       '    inet 10.20.128.0/16 brd 10.20.255.255 scope global eth0',
+      '       valid_lft forever preferred_lft forever',
+    ])
+  })
+
+  it('options and words as the tools take them', async () => {
+    expect(await lines('h1', 'ip', 'r', 'show', 'dev', 'cni0', ...BRIDGED)).toEqual([
+      '10.244.0.0/24 proto kernel scope link src 10.244.0.1 ',
+    ])
+    expect(await lines('h1', 'ip', '-d', 'route', ...BRIDGED)).toContain(
+      'unicast 10.244.1.0/24 via 192.168.0.2 dev eth0 proto boot scope global ',
     )
+    const [, port] = await json('h1', 'ip', '-d', 'link', 'ls', 'veth0', ...BRIDGED).then(
+      (rows) => [rows.length, rows[0]],
+    )
+    expect(port).toMatchObject({
+      ...{ ifname: 'veth0', master: 'cni0', promiscuity: 1 },
+      linkinfo: { info_kind: 'veth', info_slave_kind: 'bridge' },
+    })
+    const [eth0] = await json('h1', 'ip', '-s', 'link', 'show', 'eth0')
+    const { rx } = eth0!['stats64'] as { rx: { bytes: number; packets: number } }
+    expect((await lines('h1', 'ip', '-s', 'link', 'show', 'eth0')).slice(2, 4)).toEqual([
+      '    RX:  bytes packets ',
+      `        ${`${rx.bytes}`.padStart(6)} ${`${rx.packets}`.padStart(7)} `,
+    ])
+    const [stale] = await lines('c1', 'ip', '-s', 'neigh', '--at', '60s')
+    expect(stale).toMatch(/ lladdr 02:42:0a:14:80:00 {2}used \d+\/\d+\/\d+probes \d STALE $/)
+    expect((await lines('h1', 'ip', 'route', '-j')).join('')).not.toContain(' ')
+    expect(await lines('h1', 'ip', 'route', '-j', '-p')).toContain('        "dev": "eth0",')
   })
 
   it('bridge fdb', async () => {
@@ -83,17 +118,45 @@ describe('inspect', () => {
     expect(await json('h1', 'iptables-save', ...BRIDGED)).toEqual([
       { rules: `${rules.join('\n')}\n` },
     ])
+    const nat = await lines('h1', 'iptables-save', '-t', 'nat', ...BRIDGED)
+    expect(nat.filter((line) => line.startsWith('*'))).toEqual(['*nat'])
+    expect(rules.join('\n')).toContain(nat.join('\n'))
   })
 
-  it('mac of a switch', async () => {
-    const [head, ...rows] = await lines('leaf1', 'mac')
-    expect(head).toMatch(/^vlan +mac +type +port +age$/)
-    expect(rows).toHaveLength(2)
+  it('mac of a switch, as IOS has it', async () => {
+    const text = await lines('leaf1', 'mac', '--at', '1100ms')
+    expect(text.slice(3)).toEqual([
+      '  vlan     mac address     type  learn     age      ports',
+      '------+----------------+--------+-----+----------+--------------------------',
+      '*    1  0242.0a14.0001  dynamic  Yes          0   p1',
+      '*    1  0242.0a14.8000  dynamic  Yes          0   p2',
+    ])
+    expect(await lines('switch', 'mac', '--at', '1100ms')).toEqual(text)
+    expect(await lines('leaf1', 'show', 'mac', 'address-table', '--at', '1100ms')).toEqual(text)
     expect((await json('leaf1', 'mac')).map(({ mac, port, vlan }) => [mac, port, vlan])).toEqual([
       ['02:42:0a:14:00:01', 'p1', 1],
       ['02:42:0a:14:80:00', 'p2', 1],
     ])
-    expect(await lines('leaf1', 'mac', '--at', '999ms')).toHaveLength(1)
+    expect(await lines('leaf1', 'mac', '--at', '999ms')).toHaveLength(5)
+  })
+
+  it('fib and arp of a router, as IOS has them', async () => {
+    const gateway = ['--set', 'fabric.gateway=true', ...BRIDGED]
+    expect(await lines('gateway', 'fib', ...gateway)).toEqual([
+      'Prefix               Next Hop             Interface',
+      '192.168.0.0/16       attached             vlan1',
+      '203.0.113.0/24       attached             vlan2',
+    ])
+    expect((await json('router', 'fib', ...gateway))[0]).toEqual({
+      ...{ prefix: '192.168.0.0/16', nexthops: [{ nexthop: 'attached', interface: 'vlan1' }] },
+    })
+    expect((await lines('gateway', 'arp', ...gateway)).slice(0, 2)).toEqual([
+      'Protocol  Address          Age (min)  Hardware Addr   Type   Interface',
+      'Internet  192.168.255.254          -   5254.0100.0001  ARPA   vlan1',
+    ])
+    expect(await lines('gateway', 'ip', 'route', ...gateway)).toContain(
+      '192.168.0.0/16 dev vlan1 proto kernel scope link src 192.168.255.254 ',
+    )
   })
 
   it.each([
@@ -102,6 +165,12 @@ describe('inspect', () => {
     [['h1', 'ip', 'rote'], 'cannot show "ip rote"; did you mean "ip route"?'],
     [['h1', 'constructor'], 'what can be shown: ip route, ip neigh'],
     [['leaf1', 'ip', 'route'], 'leaf1 is a switch: it can show "mac"'],
+    [['h1', 'mac'], 'h1 is not a switch: of MAC addresses it can show "bridge fdb"'],
+    [['h1', 'fib'], 'what can be shown: ip route, ip neigh'],
+    [['router', 'arp'], 'there is no node "router"'],
+    [['h1', 'ip', 'link', 'show', 'eth9'], 'no device "eth9" in h1; did you mean "eth0"?'],
+    [['h1', 'ip', 'neigh', 'show', '10.0.0.1'], 'after "ip neigh show" it is "dev NAME"'],
+    [['h1', 'bridge', 'link'], 'cannot show "bridge link"'],
     [['leaf1', 'mac', '--set', 'fabric.mode=cloud'], 'has no table to show'],
     [['h1'], "missing required argument 'command'"],
     [['h1', 'ip', 'route', '--at', '5'], '--at: "5" has no unit'],

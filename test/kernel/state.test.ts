@@ -1,12 +1,7 @@
 /** After the same probes the tables of every namespace hold what the kernel's held. */
 import { describe, expect, it } from 'vitest'
-import {
-  showAddresses,
-  showFdb,
-  showLinks,
-  showNeighbours,
-  showRoutes,
-} from '../../src/host/show.ts'
+import { showFdb, showNeighbours, showRoutes } from '../../src/host/show.ts'
+import { showAddresses, showLinks } from '../../src/host/show-links.ts'
 import { Lab } from '../lab/lab.ts'
 import { dockerOverlay } from '../lab/overlay.ts'
 import { canPing } from '../lab/probes.ts'
@@ -68,7 +63,7 @@ function ourDump(lab: Lab): Dump {
   return new Map(
     lab.nodeNames().map((node) => {
       const namespace = lab.namespace(node)
-      const links = (showLinks(namespace).json as LinkJson[]).filter(
+      const links = (showLinks(namespace, { details: true }).json as LinkJson[]).filter(
         ({ ifname }) => ifname !== 'lo',
       )
       const addresses = showAddresses(namespace).json as LinkJson[]

@@ -2,30 +2,15 @@
  * Containers up to and past the capacity of a MAC table, against arithmetic: of n addresses that speak
  * in turn the first are learned, the others stay unknown, and each frame to those reaches every port.
  */
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { formatIssues } from '../../src/scenario/issues.ts'
-import { loadScenarioFile } from '../../src/scenario/load.ts'
-import { builtinSchemes } from '../../src/schemes/registry.ts'
 import type { RunResult } from '../../src/study/result.ts'
-import { Run } from '../../src/study/run.ts'
+import { run } from './runs.ts'
 
 const HOSTS = 5
 const CAPACITY = 64
 /** h1, h2, h4 and h5 speak for themselves as well. */
 const SPEAKING_HOSTS = 4
 const PACKETS = 200
-
-/** A file of scenarios/ with parts replaced, one of its variants. */
-function run(file: string, variant: string, ...settings: string[]): RunResult {
-  const path = fileURLToPath(new URL(`../../scenarios/${file}.yaml`, import.meta.url))
-  const loaded = loadScenarioFile(path, builtinSchemes, { settings })
-  if (!loaded.ok) throw new Error(formatIssues(loaded.issues))
-  const scenario = loaded.scenarios.find((each) => each.variant === variant)!
-  const run = new Run(scenario, builtinSchemes, { capture: false })
-  while (!run.advance(1_000_000));
-  return run.result()
-}
 
 /** Of all containers and speaking hosts, how many a table without buckets leaves unknown. */
 function unknown(perHost: number, capacity: number): number {
