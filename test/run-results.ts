@@ -97,6 +97,7 @@ export function tor(peak: number, overrides: Partial<SwitchResult> = {}): Switch
     floods: { broadcast: 2, multicast: 0, unknownUnicast: 0 },
     learnLimited: 0,
     flooded: [],
+    trunks: [],
     ...overrides,
   }
 }

@@ -102,10 +102,14 @@ function addInspect(encap: Command): void {
     .argument('<node>', 'host, container, router or switch')
     .argument(
       '<command...>',
-      'ip route, ip neigh, ip link, ip addr, bridge fdb, iptables-save; mac of a switch',
+      'ip route, ip neigh, ip link, ip addr, bridge fdb (each with "show dev X"), iptables-save; mac of a switch; fib, arp of a router',
     )
     .option('--at <time>', 'simulated time; default: the end of the run')
     .option('-j, --json', 'as `ip -j` and `bridge -j` print it')
+    .option('-p, --pretty', 'JSON in lines')
+    .option('-d, --details', 'as `ip -d` prints it')
+    .option('-s, --statistics', 'with counters and ages, as `ip -s` prints them')
+    .option('-t, --table <name>', 'of iptables-save: this table only')
     .option('--variant <name>', 'variant of the file; default: its first')
     .option('--panel <name>', 'panel of the file; default: its first')
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')

@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-/** A bar of runs on standard error, with the time left; nothing when that is no terminal. */
+/** A bar of points or runs on standard error, with the time left; nothing when that is no terminal. */
 export class SweepProgress {
   private readonly bar: SingleBar | null
   private readonly started = performance.now()
@@ -9,13 +9,16 @@ export class SweepProgress {
   private readonly clock: NodeJS.Timeout | null
   private finished: number
 
-  /** @param first runs that were finished before. @param total with these; of a search at most. */
-  constructor(label: string, first: number, total: number) {
+  /**
+   * @param what is counted. @param first how many were finished before.
+   * @param total with these; of a search at most.
+   */
+  constructor(label: string, what: 'points' | 'runs', first: number, total: number) {
     this.total = total
     this.first = first
     this.finished = first
     const isTerminal = process.stderr.isTTY === true
-    this.bar = isTerminal ? newBar(label) : null
+    this.bar = isTerminal ? newBar(label, what) : null
     this.bar?.start(total, first, this.words())
     // Runs may take minutes each: the time left goes down in between.
     this.clock = this.bar === null ? null : setInterval(() => this.draw(), 1000)
@@ -45,10 +48,10 @@ export class SweepProgress {
   }
 }
 
-function newBar(label: string): SingleBar {
+function newBar(label: string, what: string): SingleBar {
   return new SingleBar(
     {
-      format: `${label} [{bar}] {value} of {total} runs | {rate} a second | {left} left`,
+      format: `${label} [{bar}] {value} of {total} ${what} | {rate} a second | {left} left`,
       stream: process.stderr,
       clearOnComplete: true,
       hideCursor: true,

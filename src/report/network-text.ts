@@ -174,7 +174,18 @@ function switchText(row: SwitchResult): string {
     .filter(([count]) => count > 0)
     .map(([count, kind]) => `${formatCount(count)} ${kind}`)
   const flood = flooded.length === 0 ? 'nothing flooded' : `flooded: ${enumerate(flooded)}`
-  return `Switch ${name} (${profile}): ${[...parts.filter((part) => part !== ''), flood].join('; ')}`
+  const texts = [...parts.filter((part) => part !== ''), flood, ...floodedTrunks(row)]
+  return `Switch ${name} (${profile}): ${texts.join('; ')}`
+}
+
+/** What its links to the rest of the fabric carried of it. */
+function floodedTrunks({ trunks }: SwitchResult): string[] {
+  const flooded = trunks.filter(({ rate }) => rate > 0)
+  if (flooded.length === 0) return []
+  const rates = flooded.map(
+    ({ node, rate, share }) => `to ${node} ${formatRate(rate)} (${formatShare(share)})`,
+  )
+  return [`unknown unicast while measured ${enumerate(rates)}`]
 }
 
 /** The links that were busiest in either direction. */

@@ -1,3 +1,4 @@
+import type { Host } from '../host/host.ts'
 import type { Histogram } from '../measure/histogram.ts'
 import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
@@ -5,6 +6,7 @@ import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { Macof } from '../workload/macof.ts'
 import type { Pair } from '../workload/pairs.ts'
 import { Ping } from '../workload/ping.ts'
+import { StoreLoad } from '../workload/store-load.ts'
 import { TcpBulk } from '../workload/tcp.ts'
 import { TcpConnectRequestResponse } from '../workload/tcp-crr.ts'
 import { TcpRequestResponse } from '../workload/tcp-rr.ts'
@@ -12,7 +14,8 @@ import { UdpStream } from '../workload/udp.ts'
 import { UdpRequestResponse } from '../workload/udp-rr.ts'
 import type { Window } from '../workload/window.ts'
 import type { Workload, WorkloadResult } from '../workload/workload.ts'
-import type { EndpointRef, Flow, MacofModel, WorkloadModel } from './model.ts'
+import { connectStore } from './connect-store.ts'
+import type { EndpointRef, Flow, MacofModel, StoreLoadModel, WorkloadModel } from './model.ts'
 import type { World } from './world.ts'
 
 /** A workload of the scenario, made when it starts: only then its containers have addresses. */
@@ -62,6 +65,7 @@ export class ScheduledWorkload {
 
 function makeWorkload(world: World, model: WorkloadModel): Workload {
   if (model.kind === 'macof') return buildMacof(world, model)
+  if (model.kind === 'kv') return buildStoreLoad(world, model)
   const { simulator } = world
   const { flows, ...chosen } = model
   const shared = { simulator, pairs: pairsOf(world, flows) }
@@ -132,6 +136,19 @@ function buildMacof(world: World, model: MacofModel): Workload {
   })
 }
 
+function buildStoreLoad(world: World, model: StoreLoadModel): Workload {
+  const { clients, api, ...options } = model
+  const { simulator, store } = world
+  return new StoreLoad({
+    ...options,
+    simulator,
+    clients: clients.map((end) => ({
+      namespace: senderOf(world, end),
+      connect: (program) => connectStore(store!, api, program, hostOf(world, end)),
+    })),
+  })
+}
+
 function pairsOf(world: World, flows: readonly Flow[]): Pair[] {
   return flows.map(({ from, to }) => ({
     from: senderOf(world, from),
@@ -151,6 +168,12 @@ export function senderOf(world: World, end: EndpointRef): NetNamespace {
     if (own) return own
   }
   throw new Error(`no container ${end.name}`)
+}
+
+/** The host of an end, or on which it is. */
+function hostOf(world: World, end: EndpointRef): Host {
+  const { kernel } = senderOf(world, end)
+  return [...world.hosts.values()].find((host) => host.kernel === kernel)!
 }
 
 /** 0.0.0.0 stands for a container without an address: what is sent there goes nowhere. */

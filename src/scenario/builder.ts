@@ -10,6 +10,7 @@ import type { Schemes } from '../schemes/registry.ts'
 import { spawn } from '../sim/process.ts'
 import { Simulator } from '../sim/simulator.ts'
 import { buildFabric } from './build-fabric.ts'
+import { buildStore } from './build-store.ts'
 import { ScheduledWorkload } from './build-workload.ts'
 import { DeviceOffloads } from './device-offloads.ts'
 import { FaultSchedule } from './fault-schedule.ts'
@@ -27,12 +28,14 @@ export function buildWorld(scenario: Scenario, schemes: Schemes): World {
     scenario,
     simulator,
     ledger,
+    store: buildStore(scenario, fabric),
     networks: new Map(),
     endpoints: new Map(),
     onAttach: [],
     attachFailures: [],
     workloads: [],
   }
+  world.store?.start()
   for (const network of scenario.networks) startNetwork(world, network, schemes)
   attachContainers(world, offloads)
   // What takes no time is in place at time 0.
@@ -56,6 +59,7 @@ function startNetwork(world: World, model: NetworkModel, schemes: Schemes): void
     name: model.name,
     options: model.options,
     members: members.map((host) => ({ host, address: world.hosts.get(host)!.address })),
+    store: world.store,
     random: world.simulator.random.stream(`network/${model.name}`),
   }
   const daemons = new Map<string, Daemon>()

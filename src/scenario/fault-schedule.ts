@@ -13,6 +13,7 @@ import {
 import type { FaultRule } from '../link/faulty-channel.ts'
 import type { Port } from '../link/port.ts'
 import { PROTOCOL_ICMP } from '../wire/frame.ts'
+import { HostFaultSchedule } from './host-fault-schedule.ts'
 import type { FaultAction, FaultModel } from './model.ts'
 import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
 import type { World } from './world.ts'
@@ -29,7 +30,9 @@ export class FaultSchedule {
 
   start(): void {
     const { scenario, simulator } = this.world
+    const hosts = new HostFaultSchedule(this.world)
     for (const fault of scenario.faults) {
+      hosts.schedule(fault)
       const ports = fault.on.flatMap(({ link, direction }) => this.portsOf(link, direction))
       const rules = fault.actions.flatMap((action) => ruleOf(action))
       const cuts = fault.actions.some((action) => action.kind === 'cut')

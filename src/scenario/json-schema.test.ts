@@ -44,8 +44,8 @@ describe('the JSON Schema', () => {
 
   it('offers the options of each scheme where its name stands', () => {
     const keys = (scheme: string) =>
-      schemasAt(SCHEMA, ['networks', 'x'], { networks: { x: { scheme } } }).flatMap((each) =>
-        Object.keys(each.properties ?? {}),
+      schemasAt(SCHEMA, ['store', 'networks', 'x'], { networks: { x: { scheme } } }).flatMap(
+        (each) => Object.keys(each.properties ?? {}),
       )
     expect(keys('tunnel')).toEqual(['scheme', 'subnet', 'hostPrefix', 'backend', 'mtu'])
     expect(keys('flat')).toEqual(['scheme', 'subnet', 'mode', 'ageing'])

@@ -249,7 +249,8 @@ workload: [${workload}]
 `
   const flowsOf = (workload: string) => {
     const [first] = load(file(workload)).workloads
-    if (first === undefined || first.kind === 'macof') throw new Error('no flows')
+    if (first === undefined || first.kind === 'macof' || first.kind === 'kv')
+      throw new Error('no flows')
     return first.flows.map(({ from, to }) =>
       [from, to]
         .map((end) => (end.kind === 'address' ? formatIpv4(end.address) : end.name))

@@ -9,8 +9,10 @@ import type { SwitchProfile } from '../fabric/switch-profiles.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { ExpectationModel } from './expectation-model.ts'
+import type { HostFault, StoreModel } from './store-model.ts'
 
 export type * from './expectation-model.ts'
+export type * from './store-model.ts'
 
 export interface Scenario {
   readonly name: string
@@ -27,6 +29,8 @@ export interface Scenario {
   readonly fabric: FabricModel
   /** All hosts of the fabric, h1, h2, ... in the order of racks, or as drawn; then `outside`. */
   readonly hosts: readonly HostModel[]
+  /** Null = there is none. */
+  readonly store: StoreModel | null
   readonly networks: readonly NetworkModel[]
   readonly containers: readonly ContainerModel[]
   readonly idle: readonly IdleContainers[]
@@ -313,6 +317,29 @@ export interface MacofModel extends WorkloadBase {
   readonly count: number
 }
 
+export type StoreApi = 'v2' | 'v3' | 'kv'
+
+/** Clients of the scenario's store. */
+export interface StoreLoadModel extends WorkloadBase {
+  readonly kind: 'kv'
+  /** One client each. */
+  readonly clients: readonly EndpointRef[]
+  readonly api: StoreApi
+  readonly duration: number
+  readonly warmup: number
+  /** Operations under way at each client. */
+  readonly outstanding: number
+  /** From one operation to the next, picoseconds; null = as soon as the one before is over. */
+  readonly interval: number | null
+  readonly keys: number
+  /** Bytes of a value. */
+  readonly size: number
+  /** Share of operations that read. */
+  readonly reads: number
+  readonly consistency: 'linearizable' | 'stale'
+  readonly watch: boolean
+}
+
 export type WorkloadModel =
   | PingModel
   | UdpModel
@@ -320,6 +347,7 @@ export type WorkloadModel =
   | TcpModel
   | TcpTransactionsModel
   | MacofModel
+  | StoreLoadModel
 
 export interface FaultModel {
   /** `fault-1` and so on, unless the file names it. */
@@ -329,6 +357,7 @@ export interface FaultModel {
   readonly until: number | null
   readonly on: readonly FaultedLink[]
   readonly actions: readonly FaultAction[]
+  readonly hostFaults: readonly HostFault[]
 }
 
 export interface FaultedLink {

@@ -9,6 +9,7 @@ import { fault } from './schema/faults.ts'
 import { hosts } from './schema/hosts.ts'
 import { name, reference } from './schema/names.ts'
 import { networks } from './schema/networks.ts'
+import { store } from './schema/store.ts'
 import { workload } from './schema/workload.ts'
 
 /** The schema of one run: the file without `variants` and `panels`, which are merged into it before. */
@@ -31,6 +32,9 @@ export function scenarioSchema(registry: SchemeRegistry) {
       .describe('Length of the run. Default: one second longer than the workloads.'),
     fabric: fabric.prefault({}).describe('The physical network.'),
     hosts: hosts.prefault({}).describe('The hosts.'),
+    store: store
+      .exactOptional()
+      .describe('The distributed store that networks and workloads use. Default: none.'),
     networks: networks(registry).describe('Container networks by name.'),
     containers: containers.exactOptional().describe('The containers. Default: none.'),
     workload: z.array(workload).max(1000).prefault([]).describe('Who sends what to whom.'),

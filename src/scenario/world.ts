@@ -1,3 +1,4 @@
+import type { StoreCluster } from '../control/cluster/store.ts'
 import type { CloudSwitch } from '../fabric/cloud-switch.ts'
 import type { L2Switch } from '../fabric/l2-switch.ts'
 import type { Router } from '../fabric/router.ts'
@@ -45,6 +46,7 @@ export interface World extends WorldFabric {
   readonly scenario: Scenario
   readonly simulator: Simulator
   readonly ledger: Ledger
+  readonly store: StoreCluster | null
   readonly networks: Map<string, WorldNetwork>
   /** Endpoints of each container, in the order of its networks. */
   readonly endpoints: Map<string, readonly Endpoint[]>

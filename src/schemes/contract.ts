@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { StoreCluster } from '../control/cluster/store.ts'
 import type { Host } from '../host/host.ts'
 import type { Process } from '../sim/process.ts'
 import type { RandomStream } from '../sim/random.ts'
@@ -12,6 +13,8 @@ export interface NetworkSpec<Options = unknown> {
   readonly options: Options
   /** The hosts that take part, in the scenario's order: what an operator knows beforehand. */
   readonly members: readonly NetworkMember[]
+  /** What the daemons may ask; null when the scenario has none. */
+  readonly store: StoreCluster | null
   /** Chance of the network as a whole, such as generated MAC addresses. */
   readonly random: RandomStream
 }
@@ -65,6 +68,8 @@ export interface Daemon {
   stop(): void
   /** kill -9: what is in the kernel stays there. */
   crash(): void
+  /** Starts it again after `stop` or `crash`: it finds what it left on its host. */
+  start(): void
 }
 
 /** One way of joining containers of several hosts: a control plane over Linux primitives. */

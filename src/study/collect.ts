@@ -3,7 +3,7 @@ import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
 import type { World, WorldNetwork } from '../scenario/world.ts'
 import { VERSION } from '../sim/version.ts'
-import { floodedPorts } from './floods.ts'
+import { farEnds, floodedPorts } from './floods.ts'
 import type { Instruments } from './instruments.ts'
 import { machineResults } from './machines.ts'
 import type { DropResult, NetworkResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
@@ -140,15 +140,15 @@ function networkOf(world: World, network: WorldNetwork, { egress }: Instruments)
 
 function switchesOf(world: World, instruments: Instruments): SwitchResult[] {
   const { now } = world.simulator
-  const hosts = new Set(world.hosts.keys())
-  const { begin, end } = instruments.floodsInWindow()
+  const readings = instruments.floodsInWindow()
+  const ends = farEnds(world)
   return [...world.switches.values()].map((device) => ({
     name: device.name,
     profile: device.profile.name,
     ...macTableOf(device, now),
     floods: { ...device.floods },
     learnLimited: device.learnLimited,
-    flooded: floodedPorts(device, hosts, begin, end),
+    ...floodedPorts(world, device, ends, readings),
   }))
 }
 

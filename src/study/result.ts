@@ -67,6 +67,10 @@ const floodedPort = z.strictObject({
   share: z.number().min(0).describe('Of the rate of its link; above 1: more than it can carry.'),
 })
 
+const floodedTrunk = floodedPort
+  .omit({ host: true })
+  .extend({ node: z.string().describe('The switch or router that it leads to.') })
+
 const l2switch = z.strictObject({
   name: z.string(),
   profile: z.string(),
@@ -84,6 +88,7 @@ const l2switch = z.strictObject({
   }),
   learnLimited: count('Frames whose source the limit of the learning rate left unlearned.'),
   flooded: z.array(floodedPort).describe('The ports to hosts, and what was flooded to them.'),
+  trunks: z.array(floodedTrunk).describe('The ports to other switches and to routers.'),
 })
 
 const table = z
@@ -207,6 +212,7 @@ export type RunResult = z.output<typeof runResultSchema>
 export type NetworkResult = RunResult['networks'][number]
 export type DropResult = RunResult['drops'][number]
 export type FloodedPort = z.output<typeof floodedPort>
+export type FloodedTrunk = z.output<typeof floodedTrunk>
 export type TableResult = z.output<typeof table>
 export type SwitchResult = RunResult['switches'][number]
 export type ExpectationResult = RunResult['expectations'][number]

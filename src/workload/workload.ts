@@ -1,6 +1,7 @@
 import type { Histogram } from '../measure/histogram.ts'
 import type { TaskCores } from './cores.ts'
 import type { ErrorCount } from './errors.ts'
+import type { StoreLoadResult } from './store-load.ts'
 import type { TcpConnectResult, TcpRequestResponseResult, TcpResult } from './tcp-results.ts'
 import { perSecond, type Window } from './window.ts'
 
@@ -31,6 +32,7 @@ export type WorkloadResult =
   | TcpRequestResponseResult
   | TcpConnectResult
   | FramesResult
+  | StoreLoadResult
 
 /** Durations in picoseconds; percentiles by nearest rank, to within 0.4 %. */
 export interface Distribution {

@@ -33,6 +33,6 @@ export class Hosts {
       address,
     }))
     const random = this.simulator.random.stream('network/net')
-    return { name: 'net', options, members, random }
+    return { name: 'net', options, members, store: null, random }
   }
 }

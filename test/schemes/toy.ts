@@ -108,6 +108,9 @@ class ToyDaemon implements Daemon {
 
   stop(): void {}
   crash(): void {}
+
+  /** There is no daemon to start: an engine that is back finds its networks as they were. */
+  start(): void {}
 }
 
 export const toyScheme: Scheme<Options> = {

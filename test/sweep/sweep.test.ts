@@ -1,4 +1,5 @@
 /** `encap sweep` as its users run it: with threads, signals and files. */
+import type { ChildProcess } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -150,6 +151,84 @@ describe('encap sweep', {
     expect(sent.findIndex((mean: number) => mean > 3333)).toBe(33)
   })
 
+  it('finds what a full sweep of two dimensions shows, or says that it cannot', () => {
+    const vary = ['--vary', 'workload[0].size=100,1400', '--vary', RATES]
+    const sweep = ['sweep', 'two.yaml', '--variant', 'macvlan', ...vary, '--seeds', '2']
+    expect(program.run(...sweep, '--out', 'full').status).toBe(0)
+    const summaryOf = (folder: string) =>
+      JSON.parse(readFileSync(join(program.folder, folder, 'summary.json'), 'utf8'))
+    const { cells } = summaryOf('full')
+    const conditions = [
+      ['goodput', 'goodput > 4Mbps', (mean: number) => mean > 4e6],
+      ['sent', 'sent >= 600', (mean: number) => mean >= 600],
+      ['goodput', 'goodput < 60Mbps', (mean: number) => mean < 6e7],
+    ] as const
+    for (const [i, [metric, condition, isMet]] of conditions.entries()) {
+      const found = program.run(...sweep, '--find', condition, '--out', `find-${i}`)
+      expect(found.status).toBe(0)
+      for (const { others, above, against } of summaryOf(`find-${i}`).search.knees) {
+        const holds = cells
+          .filter(({ point }: { point: number[] }) => point[0] === others[0])
+          .map(({ metrics }: { metrics: Record<string, { mean: number }> }) =>
+            isMet(metrics[metric]!.mean),
+          )
+        const isOnce = !holds.slice(holds.indexOf(true)).includes(false)
+        if (isOnce || !holds.includes(true)) expect(above?.value ?? -1).toBe(holds.indexOf(true))
+        else expect(against.length > 0 || holds[above.value]).toBe(true)
+      }
+    }
+  })
+
+  it('goes on with more seeds, and ends with the bytes of a sweep that had them at once', () => {
+    const seeds = (n: string) => [...SWEEP.slice(0, 4), '--seeds', n, ...SWEEP.slice(6)]
+    expect(program.run(...seeds('1'), '--out', 'grown').status).toBe(0)
+    const kept = finishedIn('grown')
+    expect(program.run(...SWEEP, '--out', 'grown').status).toBe(0)
+    expect(finishedIn('grown').slice(0, kept.length)).toEqual(kept)
+    expect(finishedIn('grown').slice(kept.length)).toHaveLength(1 + 24)
+    expect(filesIn('grown')).toEqual(expected)
+  })
+
+  it('removes the charts of metrics that are no longer shown', () => {
+    const sweep = ['sweep', 'two.yaml', '--vary', RATES, '--out', 'charts']
+    const charts = () => readdirSync(join(program.folder, 'charts/charts'))
+    program.run(...sweep, '--metric', 'hops')
+    program.file('charts/charts/mine.txt', 'mine')
+    expect(charts()).toContain('hops.svg')
+    program.run(...sweep, '--metric', 'events')
+    expect(charts()).toEqual(['events.svg', 'mine.txt'])
+  })
+
+  it('lets one sweep at a time work in a folder, and none that is dead stand in the way', async () => {
+    const vary = ['--vary', 'workload[0].for=1ms,3600s']
+    const sweep = ['sweep', 'endless.yaml', ...vary, '--jobs', '2', '--out', 'locked']
+    const lock = join(program.folder, 'locked/sweep.lock')
+    const until = async (child: ChildProcess) => {
+      while (child.exitCode === null && finishedIn('locked').length < 1) await sleep(5)
+      return new Promise((resolve) => child.on('exit', resolve))
+    }
+    const first = program.start(...sweep)
+    const ended = until(first)
+    while (first.exitCode === null && !existsSync(lock)) await sleep(5)
+    const second = program.run(...sweep)
+    expect([second.status, second.stdout]).toEqual([2, ''])
+    expect(second.stderr).toContain(`locked: another sweep (process ${first.pid}) works there`)
+    first.kill('SIGKILL')
+    await ended
+    expect(existsSync(lock)).toBe(true)
+    const third = program.start(...sweep)
+    const interrupted = new Promise((resolve) => third.on('exit', resolve))
+    const isTaken = () => readFileSync(lock, 'utf8').includes(`"pid":${third.pid},`)
+    while (third.exitCode === null && !(existsSync(lock) && isTaken())) await sleep(5)
+    third.kill('SIGINT')
+    expect(await interrupted).toBe(130)
+    expect(readdirSync(join(program.folder, 'locked'))).toEqual(['journal.jsonl'])
+    // The number of a process that lives, but began at another time.
+    program.file('locked/sweep.lock', JSON.stringify({ pid: process.pid, began: 'long ago' }))
+    const short = ['sweep', 'endless.yaml', '--vary', 'workload[0].for=1ms', '--out', 'locked']
+    expect(program.run(...short).stderr).toContain('differs in --vary')
+  })
+
   it.each([
     ['--seeds', ['--seeds', '2']],
     ['--set', ['--set', 'workload[0].size=500']],
@@ -159,7 +238,9 @@ describe('encap sweep', {
     const before = journalOf('one')
     const { status, stderr } = program.run(...SWEEP, ...extra, '--out', 'one')
     expect(status).toBe(2)
-    expect(stderr).toContain(`differs in ${part}`)
+    expect(stderr).toContain(
+      part === '--seeds' ? 'has more --seeds already (3)' : `differs in ${part}`,
+    )
     expect(journalOf('one')).toBe(before)
   })
 

@@ -3,8 +3,11 @@ import type { Knee, KneeSide, Search, SweepResult } from '../../study/sweep/resu
 import { formatCount, plural } from '../format.ts'
 import { type Layout, paint, wrap } from '../lines.ts'
 import { gridLines } from './grid.ts'
-import { seriesNames } from './names.ts'
+import { pointText, seriesNames } from './names.ts'
 import { isOpen, ownEstimateText } from './scale.ts'
+
+/** Lines of points of which it is told that they cross the value again. */
+const CONTRADICTIONS_MAX = 3
 
 /** The tipping points that a search found, with the values on both sides. */
 export function kneeLines(result: SweepResult, layout: Layout): string[] {
@@ -17,6 +20,7 @@ export function kneeLines(result: SweepResult, layout: Layout): string[] {
   const isSure = sidesOf(search).every(({ estimate }) => !isOpen(estimate, condition))
   const notes = [
     searchText(search, plan.total),
+    ...contradictionTexts(result, search, unit),
     ...(isSure ? [] : [`* The 95 % interval holds ${limitText(search)}: more --seeds narrow it.`]),
   ]
   return [
@@ -33,11 +37,35 @@ function limitText({ condition }: Search): string {
   return condition.text.slice(condition.text.indexOf(condition.operator)).replace(/^[<>=\s]+/, '')
 }
 
-function searchText({ runs }: Search, total: number): string {
+function searchText({ runs, knees }: Search, total: number): string {
+  const isOnce = knees.every(({ against }) => against.length === 0)
+  const granted = 'the search takes for granted that the value is crossed once'
   return (
-    `${formatCount(runs)} of the ${plural(total, 'run')} of a full sweep; ` +
-    'the search takes for granted that the value is crossed once.'
+    `${formatCount(runs)} of the ${plural(total, 'run')} of a full sweep; ${granted}` +
+    (isOnce ? ', and no run contradicts it.' : '.')
   )
+}
+
+/** Where the value is crossed again, by one point of each line. */
+function contradictionTexts({ plan }: SweepResult, { knees }: Search, unit: MetricUnit): string[] {
+  const wrong = knees.filter(({ against }) => against.length > 0)
+  if (wrong.length === 0) return []
+  const last = plan.dimensions.at(-1)!
+  const others = plan.dimensions.slice(0, -1)
+  const names = seriesNames(plan)
+  const told = wrong.slice(0, CONTRADICTIONS_MAX).map(({ series, others: at, above, against }) => {
+    const [{ value, estimate }] = against as [KneeSide]
+    const where = [names.length > 1 ? names[series]! : '', pointText(others, at)]
+    const before = where.filter((part) => part !== '').join(', ')
+    const does = value < (above?.value ?? last.values.length) ? 'holds' : 'does not hold'
+    const what = `it ${does} at ${last.values[value]!.text} (${ownEstimateText(estimate, unit)})`
+    return before === '' ? what : `${before}: ${what}`
+  })
+  const rest = wrong.length - told.length
+  return [
+    `! It is crossed more than once: ${told.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}. ` +
+      'What is shown is one crossing of several: without --find all values are run.',
+  ]
 }
 
 function kneeGrid({ plan }: SweepResult, search: Search, unit: MetricUnit) {

@@ -19,7 +19,11 @@ interface Shown {
   readonly info: MetricInfo
   /** Null: each value stands in a unit of its own. */
   readonly scale: Scale | null
+  /** Whether the replicas of each point measured the same, so that intervals say nothing. */
+  readonly isAlike: boolean
 }
+
+const ALIKE = ' (all seeds alike)'
 
 /**
  * The measured values at each point. One dimension: a line for each of its values. Several: the one
@@ -30,11 +34,14 @@ export function pointTables(result: SweepResult, layout: Layout): string[] {
   const cells = new CellIndex(result)
   const names = seriesNames(plan)
   const shown = shownMetrics(result).map((info): Shown => {
-    return { info, scale: commonScale(info.unit, meansOf(result, info.name)) }
+    const scale = commonScale(info.unit, meansOf(result, info.name))
+    const widths = result.cells.flatMap(({ metrics }) => metrics[info.name]?.halfWidth ?? [])
+    return { info, scale, isAlike: widths.length > 0 && widths.every((width) => width === 0) }
   })
-  const cellText = (series: number, point: readonly number[], { info, scale }: Shown) => {
-    const estimate = cells.estimate(series, point, info.name)
-    if (estimate === null) return '-'
+  const cellText = (series: number, point: readonly number[], { info, scale, isAlike }: Shown) => {
+    const found = cells.estimate(series, point, info.name)
+    if (found === null) return '-'
+    const estimate = isAlike ? { ...found, halfWidth: null } : found
     if (scale === null) return ownEstimateText(estimate, info.unit)
     return estimateText(estimate, scale)
   }
@@ -46,7 +53,7 @@ export function pointTables(result: SweepResult, layout: Layout): string[] {
   if (plan.series.length === 1) {
     const columns = (points: readonly (readonly number[])[]) =>
       shown.map((each) => ({
-        name: metricTitle(each.info, each.scale),
+        name: titleOf(each),
         cells: points.map((point) => cellText(0, point, each)),
       }))
     const title = names[0] === plan.scenario ? [''] : head(names[0]!)
@@ -57,9 +64,13 @@ export function pointTables(result: SweepResult, layout: Layout): string[] {
       names.map((name, series) => {
         return { name, cells: points.map((point) => cellText(series, point, each)) }
       })
-    const title = metricTitle(each.info, each.scale)
+    const title = titleOf(each)
     return [...head(title), ...table(columns), ...spaced(shapes(each))]
   })
+}
+
+function titleOf({ info, scale, isAlike }: Shown): string {
+  return `${metricTitle(info, scale)}${isAlike ? ALIKE : ''}`
 }
 
 function spaced(lines: readonly string[]): string[] {
@@ -112,7 +123,7 @@ function crossTables(
       const rows = thinned(all)
       if (rows.length === 0) return []
       const whose = names.length > 1 ? `, ${name}` : ''
-      const title = `${metricTitle(metric.info, metric.scale)}${whose}`
+      const title = `${titleOf(metric)}${whose}`
       const texts = rows.map((row) => row.map((value, i) => down[i]!.values[value]!.text))
       const columns = columnsOf(series, rows, metric)
       return [

@@ -67,10 +67,15 @@ export function numberText(value: number, scale: Scale): string {
   return plainNumber(value / scale.size, 3)
 }
 
+const ROUNDING = 1e-12
+
 /** `812 ±2.4`; without an interval where there is none. */
 export function estimateText({ mean, halfWidth }: Estimate, scale: Scale): string {
   const text = numberText(mean, scale)
-  return halfWidth === null ? text : `${text} ±${plainNumber(halfWidth / scale.size, 2)}`
+  if (halfWidth === null) return text
+  // What rounding left of replicas that measured the same is no interval.
+  const width = halfWidth < ROUNDING * Math.abs(mean) ? 0 : halfWidth
+  return `${text} ±${plainNumber(width / scale.size, 2)}`
 }
 
 /** `812 Mb/s`. */

@@ -84,7 +84,7 @@ describe('charts', () => {
   })
 
   it('marks the value asked for, and where it begins to hold', () => {
-    const knees = [{ series: 0, others: [], below: side(0), above: side(1), runs: 3 }]
+    const knees = [{ series: 0, others: [], against: [], below: side(0), above: side(1), runs: 3 }]
     const result = { ...lines(), search: { condition: CONDITION, knees, runs: 6 } }
     const svg = picture(result, 'rtt.p99')
     expect(texts(svg)).toContain('rtt.p99 &gt; 1ms')
@@ -116,9 +116,9 @@ describe('charts', () => {
 
   it('draws the tipping point over the last dimension but one', () => {
     const knees = [0, 1].flatMap((series) => [
-      { series, others: [0, 1], below: null, above: side(2), runs: 3 },
-      { series, others: [0, 0], below: side(0), above: side(1), runs: 3 },
-      { series, others: [1, 0], below: side(3), above: null, runs: 3 },
+      { series, others: [0, 1], against: [], below: null, above: side(2), runs: 3 },
+      { series, others: [0, 0], against: [], below: side(0), above: side(1), runs: 3 },
+      { series, others: [1, 0], against: [], below: side(3), above: null, runs: 3 },
     ])
     const result = { ...heat(), search: { condition: CONDITION, knees, runs: 18 } }
     const [chart] = chartsOf(result)

@@ -9,20 +9,27 @@ export interface SweepFile {
   readonly content: string | Uint8Array
 }
 
-/**
- * The runs as CSV and Parquet, and the charts as SVG: the same bytes for the same result. The
- * packages that write them are loaded here, for other commands need none of them.
- */
+export const CHARTS_FOLDER = 'charts'
+
+/** Reads in the packages that write the files: other commands need none of them. */
+export async function loadWriters() {
+  const [{ toCsv }, { toParquet }, { toSvg }] = await Promise.all([
+    import('./csv.ts'),
+    import('./parquet.ts'),
+    import('./svg.ts'),
+  ])
+  return { toCsv, toParquet, toSvg }
+}
+
+/** The runs as CSV and Parquet, and the charts as SVG: the same bytes for the same result. */
 export async function sweepFiles(result: SweepResult): Promise<readonly SweepFile[]> {
   const columns = columnsOf(result)
-  const { toCsv } = await import('./csv.ts')
-  const { toParquet } = await import('./parquet.ts')
-  const { toSvg } = await import('./svg.ts')
+  const { toCsv, toParquet, toSvg } = await loadWriters()
   return [
     { path: 'results.csv', content: toCsv(columns) },
     { path: 'results.parquet', content: toParquet(columns, result) },
     ...chartsOf(result).map((chart) => ({
-      path: `charts/${chart.name}.svg`,
+      path: `${CHARTS_FOLDER}/${chart.name}.svg`,
       content: toSvg(chart),
     })),
   ]

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import type { SweepResult } from '../../study/sweep/result.ts'
+import type { Knee, SweepResult } from '../../study/sweep/result.ts'
 import { widthOf } from '../lines.ts'
 import { dimension, estimate, metric, sampleSweep } from './sample-sweep.ts'
 import { sweepText } from './sweep-text.ts'
@@ -62,6 +62,7 @@ describe('text of a sweep', () => {
       {
         series: 0,
         others: [],
+        against: [],
         below: { value: 2, estimate: estimate([0, 0, 0]) },
         above: { value: 3, estimate: estimate([0.01, 0.02, 0.03]) },
         runs: 9,
@@ -69,6 +70,7 @@ describe('text of a sweep', () => {
       {
         series: 1,
         others: [],
+        against: [],
         below: { value: 3, estimate: estimate([0, 0.001, 0.002]) },
         above: null,
         runs: 6,
@@ -97,7 +99,7 @@ describe('text of a sweep', () => {
       alpha                32: 0 ±0 %    64: 2 ±2.5 % *
       beta/long-name  64: 0.1 ±0.25 %            none
       15 of the 24 runs of a full sweep; the search takes for granted that the value
-      is crossed once.
+      is crossed once, and no run contradicts it.
       * The 95 % interval holds 1%: more --seeds narrow it.
 
       goodput, Gb/s
@@ -121,6 +123,27 @@ describe('text of a sweep', () => {
       Files in out:
         results.csv, results.parquet, charts/ (2 SVG)"
     `)
+  })
+
+  it('says where a search saw that the value is crossed more than once', () => {
+    const side = (value: number, mean: number) => ({ value, estimate: estimate([mean]) })
+    const knee = (series: number, against: Knee['against']): Knee => {
+      return { series, others: [], below: side(1, 0), above: side(2, 0.02), against, runs: 4 }
+    }
+    const result = sampleSweep({
+      dimensions: [HOSTS],
+      series: SERIES,
+      metrics: METRICS.slice(1, 2),
+      measure,
+      search: {
+        condition: CONDITION,
+        knees: [knee(0, [side(0, 0.5)]), knee(1, [side(3, 0)])],
+        runs: 8,
+      },
+    })
+    const lines = text(result).replaceAll('\n', ' ')
+    expect(lines).toContain('once. ! It is crossed more than once: alpha: it holds at 8 (50 %); ')
+    expect(lines).toContain('beta/long-name: it does not hold at 64 (0 %). What is shown')
   })
 
   it('lays the dimension with the fewest values across', () => {

@@ -71,7 +71,9 @@ function failureLines({ rows }: SweepResult, layout: Layout): string[] {
   const told = [...counts].slice(0, FAILED_MAX).map(([text, count]) => {
     return `Not met in ${count} of ${plural(rows.length, 'run')}: ${text}`
   })
-  if (counts.size > told.length) told.push(`and ${counts.size - told.length} further expectations`)
+  if (counts.size > told.length) {
+    told.push(`and ${plural(counts.size - told.length, 'further expectation')}`)
+  }
   const lines = told.flatMap((text) => wrap(text, layout.columns, '', 2))
   return ['', ...lines.map((line) => paint(layout, 'red', line))]
 }

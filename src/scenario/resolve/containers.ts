@@ -4,6 +4,7 @@ import type { ContainersSection } from '../schema/containers.ts'
 import type { Context, KnownNames } from './context.ts'
 import { OUTSIDE } from './fabric.ts'
 import { knownHosts } from './hosts.ts'
+import { storeHosts } from './store.ts'
 
 const CONTAINERS_MAX = 1_000_000
 
@@ -28,7 +29,8 @@ type Listed = Extract<ContainersSection, readonly unknown[]>
 type PerHost = Exclude<ContainersSection, readonly unknown[]>
 
 function perHost(context: Context, section: PerHost, all: readonly HostModel[]): Containers {
-  const hosts = all.filter((host) => host.name !== OUTSIDE)
+  const apart = storeHosts(context)
+  const hosts = all.filter(({ name }) => name !== OUTSIDE && !apart.has(name))
   const networks = networksOf(context, section.networks, ['containers'])
   const total = hosts.length * (section.perHost + section.idle)
   if (total > CONTAINERS_MAX) {

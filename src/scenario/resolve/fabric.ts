@@ -6,6 +6,7 @@ import { type AddressPlan, planAddresses } from './addresses.ts'
 import { benchGraph } from './bench.ts'
 import type { Context } from './context.ts'
 import { drawnGraph } from './drawn.ts'
+import { withStoreHosts } from './store.ts'
 import { resolveSwitch } from './switches.ts'
 
 const HOSTS_MAX = 65_536
@@ -41,7 +42,8 @@ export function resolveFabric(context: Context): { fabric: FabricModel; plan: Ad
       : fabric.draw === undefined
         ? generated(context, mode, racks, hostsPerRack, spines)
         : drawnGraph(context, fabric.draw, mode)
-  const whole = fabric.gateway && mode !== 'bench' ? withGateway(context, graph) : graph
+  const inside = withStoreHosts(context, graph, hostLinkOf(context))
+  const whole = fabric.gateway && mode !== 'bench' ? withGateway(context, inside) : inside
   const plan = planAddresses(context, mode, whole)
   const model = {
     mode,

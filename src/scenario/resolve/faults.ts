@@ -3,11 +3,13 @@ import type { Path } from '../place.ts'
 import type { FaultEntry } from '../schema/faults.ts'
 import { MTU_MIN } from '../schema/names.ts'
 import type { Context, KnownNames } from './context.ts'
+import { type FaultTargets, hasHostFault, hostFaultsOf } from './host-faults.ts'
 
 const ACTION_KEYS =
   'cut, loss, corrupt, duplicate, reorder, delay, jitter, blockUdpPort, blockProtocol, maxPacket, filterIcmp'
 
-export function resolveFaults(context: Context, fabric: FabricModel): FaultModel[] {
+export function resolveFaults(context: Context, targets: FaultTargets): FaultModel[] {
+  const { fabric } = targets
   const seen = new Set<string>()
   const known = knownNodes(context, fabric)
   return context.input.faults.map((entry, i) => {
@@ -22,12 +24,21 @@ export function resolveFaults(context: Context, fabric: FabricModel): FaultModel
     checkFault(context, entry, path)
     const until = entry.until ?? null
     const actions = actionsOf(entry)
+    const hostFaults = hostFaultsOf(context, entry, path, targets)
+    if (hasHostFault(entry) && actions.length === 0 && !namesLink(entry)) {
+      return { name, at: entry.at, until, on: [], actions, hostFaults }
+    }
     if (actions.length === 0 && !context.isBroken(...path)) {
       const message = 'nothing happens to the link'
       context.report('missing_key', path, message, `add one of ${ACTION_KEYS}`)
     }
-    return { name, at: entry.at, until, on: linksOf(context, entry, path, fabric, known), actions }
+    const on = linksOf(context, entry, path, fabric, known)
+    return { name, at: entry.at, until, on, actions, hostFaults }
   })
+}
+
+function namesLink({ link, node }: FaultEntry): boolean {
+  return link !== undefined || node !== undefined
 }
 
 function checkFault(context: Context, entry: FaultEntry, path: Path): void {

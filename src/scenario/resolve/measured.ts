@@ -8,7 +8,7 @@ import type { Ends } from './workloads.ts'
 
 /** Those that are measured over a window. */
 export type MeasuredEntry = Extract<WorkloadEntry, { warmup?: number }>
-export type PairedEntry = Exclude<WorkloadEntry, { kind: 'macof' }>
+export type PairedEntry = Exclude<WorkloadEntry, { kind: 'macof' | 'kv' }>
 
 /** Share of `for` that is cut off, and the most of it: slow start is longer than a first packet. */
 const WARMUP: Readonly<Record<MeasuredEntry['kind'], { share: number; most: number }>> = {
@@ -17,6 +17,7 @@ const WARMUP: Readonly<Record<MeasuredEntry['kind'], { share: number; most: numb
   tcp: { share: 0.2, most: SECOND },
   'tcp-rr': { share: 0.1, most: 100 * MILLISECOND },
   'tcp-crr': { share: 0.1, most: 100 * MILLISECOND },
+  kv: { share: 0.1, most: 100 * MILLISECOND },
 }
 
 const LOOPBACK = 127

@@ -8,6 +8,7 @@ import { OUTSIDE, resolveFabric } from './fabric.ts'
 import { knownNodes, resolveFaults } from './faults.ts'
 import { knownHosts, resolveHosts } from './hosts.ts'
 import { checkNetworks, resolveNetworks } from './networks.ts'
+import { resolveStore } from './store.ts'
 import { type Ends, resolveWorkloads } from './workloads.ts'
 
 export type { Expectation }
@@ -38,6 +39,7 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     containerNames: knownContainers(context, containers),
     hostNames: knownHosts(context, fabric),
   }
+  const store = resolveStore(context, fabric, hosts)
   const workloads = resolveWorkloads(context, ends)
   const expected = resolveExpectations(context, { fabric, workloads, ends, hosts }, run)
   return {
@@ -51,17 +53,27 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     duration: resolveDuration(context, workloads),
     fabric,
     hosts,
+    store,
     networks,
     containers,
     idle,
     workloads,
-    faults: resolveFaults(context, fabric),
+    faults: resolveFaults(context, { fabric, store, daemons: daemonsOf(containers, idle) }),
     captures: resolveCaptures(context, fabric, ends),
     expectations: expected.map((each) => {
       const { metric, comparison } = each
       return { metric, comparison, ...run.describe(each) }
     }),
   }
+}
+
+/** `host/network` of every host with a container on a network. */
+function daemonsOf(
+  containers: Scenario['containers'],
+  idle: Scenario['idle'],
+): ReadonlySet<string> {
+  const members = [...containers, ...idle]
+  return new Set(members.flatMap(({ host, networks }) => networks.map((net) => `${host}/${net}`)))
 }
 
 function baseName(file: string): string {

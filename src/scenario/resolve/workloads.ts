@@ -16,6 +16,7 @@ import type { WorkloadEntry } from '../schema/workload.ts'
 import type { Context, KnownNames } from './context.ts'
 import { checkTakesTime, checkUnpaced, coresOf, type PairedEntry, warmupOf } from './measured.ts'
 import { pairsAmong } from './pairs.ts'
+import { storeLoadOf } from './store-load.ts'
 
 const FLOWS_MAX = 200_000
 const UDP_RATE_DEFAULT = 100e6
@@ -23,6 +24,9 @@ const UDP_RATE_DEFAULT = 100e6
 const PAYLOAD_MAX = 65_507
 const FRAME_MIN = 14
 const STREAM_MAX = 1e12
+/** A value holds its number; Consul takes 512 KiB, etcd a little more. */
+const STORE_VALUE_MIN = 1
+const STORE_VALUE_MAX = 524_288
 
 /** Least and most bytes of what each kind sends at once. */
 const SIZES: Readonly<Record<WorkloadEntry['kind'], readonly [number, number]>> = {
@@ -33,6 +37,7 @@ const SIZES: Readonly<Record<WorkloadEntry['kind'], readonly [number, number]>> 
   'tcp-rr': [1, STREAM_MAX],
   'tcp-crr': [1, STREAM_MAX],
   macof: [FRAME_MIN, 65_535],
+  kv: [STORE_VALUE_MIN, STORE_VALUE_MAX],
 }
 
 /** What an end of a flow may be. */
@@ -85,6 +90,7 @@ function workloadOf(
 ): WorkloadModel {
   checkSize(context, entry, path)
   if (entry.kind === 'macof') return macofOf(context, entry, name, path, ends)
+  if (entry.kind === 'kv') return storeLoadOf(context, entry, name, path, ends)
   const flows = flowsOf(context, entry, path, ends)
   const { at } = entry
   const { senderCore, receiverCore } = coresOf(context, entry, path, flows, ends)

@@ -1,4 +1,4 @@
-/** The section `faults`: what befalls links, when. */
+/** The section `faults`: what befalls links, hosts and programs, when. */
 import { z } from 'zod'
 import { duration, fraction, size } from '../../schemes/option-types.ts'
 import { ipProtocol, name, portNumber, reference } from './names.ts'
@@ -7,6 +7,14 @@ const linkEnds = z.strictObject({
   from: reference().describe('One end.'),
   to: reference().describe('The other end.'),
 })
+
+const hostList = z.array(reference()).min(1)
+
+const program = (what: string) =>
+  reference().exactOptional().describe(`A store's member, store-1, or daemon, h1/net. ${what}`)
+
+const member = (what: string) =>
+  reference().exactOptional().describe(`A member of the store, such as store-1. ${what}`)
 
 export const fault = z.strictObject({
   name: name().exactOptional().describe('Default: fault-1 and so on.'),
@@ -37,6 +45,26 @@ export const fault = z.strictObject({
   blockProtocol: ipProtocol().exactOptional().describe('This IP protocol is dropped; 4 is IPIP.'),
   maxPacket: size().exactOptional().describe('Longer IP packets are dropped without a word.'),
   filterIcmp: z.boolean().default(false).describe('All ICMP is dropped.'),
+  partition: z
+    .tuple([hostList, hostList])
+    .exactOptional()
+    .describe('[[h1], [h2, h3]]: nothing passes between the two sides; `oneWay`: from the first.'),
+  stop: program('Ends it in order (SIGTERM); it starts again at `until`.'),
+  crash: program('Kills it (SIGKILL); it starts again at `until`.'),
+  restart: program('Starts it again after `stop` or `crash`, or kills and starts it.'),
+  loseDisk: member('Its disk is empty from then on; it is killed and started.'),
+  restoreDisk: member('Its disk is as it was at `of`; it is killed and started.'),
+  of: duration().exactOptional().describe('Time of the backup that `restoreDisk` puts back.'),
+  slowDisk: member('Flushes of its disk take `fsync`.'),
+  fsync: z
+    .union([z.literal('hang'), duration()])
+    .exactOptional()
+    .describe('With `slowDisk`. Default: hang.'),
+  clockStep: reference()
+    .exactOptional()
+    .describe('Host whose real-time clock jumps, `by` so much.'),
+  by: duration().exactOptional().describe('With `clockStep`: forward, unless `backwards`.'),
+  backwards: z.boolean().default(false).describe('With `clockStep`: the clock is turned back.'),
 })
 
 export type FaultEntry = z.output<typeof fault>

@@ -1,6 +1,6 @@
 /** The section `workload`: who sends what to whom. */
 import { z } from 'zod'
-import { duration, packetRate, rate, size } from '../../schemes/option-types.ts'
+import { duration, fraction, packetRate, rate, size } from '../../schemes/option-types.ts'
 import { name, oneOrMany, portNumber, reference } from './names.ts'
 
 const end = (what: string) =>
@@ -184,6 +184,35 @@ const macof = z.strictObject({
   count: z.int().min(1).max(1e9).exactOptional().describe('Frames, if fewer than `for` admits.'),
 })
 
+const store = z.strictObject({
+  kind: z.literal('kv').describe('Clients that read, write and watch keys of the store.'),
+  ...shared,
+  from: end('Where the clients run'),
+  api: z
+    .enum(['v2', 'v3', 'kv'])
+    .exactOptional()
+    .describe('Default: v3 of etcd (v2 before 3.0), kv of Consul.'),
+  for: lasting,
+  outstanding: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('Operations in flight of each client.'),
+  interval: duration()
+    .exactOptional()
+    .describe('From one operation to the next. Default: as soon as the one before is over.'),
+  keys: z.int().min(1).max(1_000_000).default(100).describe('Different keys, drawn at random.'),
+  size: payload(100).describe('Value.'),
+  reads: fraction().prefault('0%').describe('Share of operations that read.'),
+  consistency: z
+    .enum(['linearizable', 'stale'])
+    .default('linearizable')
+    .describe('Of the reads. `stale`: a member’s own copy, whatever it is worth.'),
+  watch: z.boolean().default(false).describe('Each client also watches all of these keys.'),
+  warmup,
+})
+
 export const workload = z.discriminatedUnion('kind', [
   ping,
   udp,
@@ -192,6 +221,7 @@ export const workload = z.discriminatedUnion('kind', [
   tcpRequestResponse,
   tcpConnect,
   macof,
+  store,
 ])
 
 export type WorkloadEntry = z.output<typeof workload>

@@ -156,6 +156,9 @@ COMMIT
 
   stop(): void {}
   crash(): void {}
+
+  /** There is no daemon to start: an engine that is back finds its networks as they were. */
+  start(): void {}
 }
 
 export const bridgeScheme: Scheme<Options> = {

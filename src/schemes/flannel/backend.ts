@@ -11,6 +11,8 @@ export interface Backend {
   /** A lease of another host has come or changed. */
   leaseAdded(lease: Lease): void
   leaseRemoved(lease: Lease): void
+  /** Begins again after `stop`. */
+  start(): void
   stop(): void
 }
 
@@ -79,6 +81,8 @@ export class VxlanBackend implements Backend {
     commands.route.delete(subnet)
   }
 
+  start(): void {}
+
   stop(): void {}
 }
 
@@ -128,6 +132,12 @@ export class HostGwBackend implements Backend {
     const at = this.leases.findIndex((other) => other.host === lease.host)
     if (at >= 0) this.leases.splice(at, 1)
     this.host.commands.route.delete(lease.subnet)
+  }
+
+  start(): void {
+    if (this.running) return
+    this.running = true
+    this.scheduleCheck()
   }
 
   stop(): void {

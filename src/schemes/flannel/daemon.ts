@@ -123,4 +123,8 @@ export class Flanneld implements Daemon {
   crash(): void {
     this.backend.stop()
   }
+
+  start(): void {
+    this.backend.start()
+  }
 }

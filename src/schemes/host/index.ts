@@ -30,6 +30,9 @@ class HostNetwork implements Daemon {
   *detach(): Process<void> {}
   stop(): void {}
   crash(): void {}
+
+  /** There is no daemon to start: an engine that is back finds its networks as they were. */
+  start(): void {}
 }
 
 const options = z.strictObject({})

@@ -122,6 +122,9 @@ class MacvlanDriver implements Daemon {
 
   stop(): void {}
   crash(): void {}
+
+  /** There is no daemon to start: an engine that is back finds its networks as they were. */
+  start(): void {}
 }
 
 /** Addresses that are somebody's already: the operator's plan names the hosts and the router. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { RandomStreams } from '../../sim/random.ts'
 import { estimateOf, studentT } from './estimate.ts'
 
 describe('estimate', () => {
@@ -16,6 +17,28 @@ describe('estimate', () => {
 
   it('is as narrow as can be where all are alike', () => {
     expect(estimateOf([3, 3, 3])).toMatchObject({ sd: 0, halfWidth: 0, mean: 3 })
+    // (0.1 + 0.1 + 0.1) / 3 is not 0.1.
+    expect(estimateOf([0.1, 0.1, 0.1])).toMatchObject({ sd: 0, halfWidth: 0, mean: 0.1 })
+  })
+
+  it('holds the true mean in 95 of 100 small samples', () => {
+    const random = new RandomStreams('estimate').stream('samples')
+    // Twelve uniform numbers make a normal one of deviation 1 around 6.
+    const normal = () => Array.from({ length: 12 }, () => random.next()).reduce((a, b) => a + b)
+    for (const n of [2, 3, 5, 10]) {
+      let held = 0
+      for (let i = 0; i < 4000; i++) {
+        const { mean, halfWidth } = estimateOf(Array.from({ length: n }, normal))
+        if (Math.abs(mean - 6) <= halfWidth!) held++
+      }
+      // Three deviations of 4000 trials; with the normal quantile it would be 70 % for two values.
+      expect(Math.abs(held / 4000 - 0.95)).toBeLessThan(3 * Math.sqrt((0.95 * 0.05) / 4000))
+    }
+  })
+
+  it('gives the interval of a textbook sample', () => {
+    // NIST e-Handbook 1.3.5.2, ZARR13.DAT: n 195, mean 9.261460, sd 0.022789, half width 0.003219.
+    expect((studentT(194) * 0.0227888) / Math.sqrt(195)).toBeCloseTo(0.0032187, 6)
   })
 
   it('joins the table of t to its expansion', () => {

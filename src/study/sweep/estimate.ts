@@ -13,14 +13,17 @@ const Z_975 = 1.959964
 export function estimateOf(sample: readonly number[]): Estimate {
   const values = [...sample]
   const n = values.length
+  const [min, max] = [Math.min(...values), Math.max(...values)]
+  // The mean of equal values need not be theirs to the last digit, and then they would deviate from it.
+  if (n > 1 && min === max) return { n, mean: min, sd: 0, halfWidth: 0, min, max }
   const sd = n > 1 ? sampleStandardDeviation(values) : null
   return {
     n,
     mean: mean(values),
     sd,
     halfWidth: sd === null ? null : (studentT(n - 1) * sd) / Math.sqrt(n),
-    min: Math.min(...values),
-    max: Math.max(...values),
+    min,
+    max,
   }
 }
 

@@ -2,14 +2,13 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { JOURNAL_FILE, Journal } from './journal.ts'
-import type { SweepRow } from './result.ts'
+import { JOURNAL_FILE, Journal, type JournalRow } from './journal.ts'
 
 const IDENTITY = { format: 1, 'the scenario file': 'abc', '--vary': [['x', ['1', '2']]] }
 
-function row(index: number): SweepRow {
-  const metrics = { goodput: 1e9 / 3 + index }
-  return { index, series: 0, point: [index], replica: 0, metrics, limitedBy: {}, failed: ['µ'] }
+function row(value: number): JournalRow {
+  const metrics = { goodput: 1e9 / 3 + value }
+  return { series: 0, point: [value], replica: 0, metrics, limitedBy: {}, failed: ['µ'] }
 }
 
 describe('journal', () => {
@@ -24,7 +23,7 @@ describe('journal', () => {
   const open = (identity: Record<string, unknown> = IDENTITY) => Journal.open(folder, identity)
   const rowsOf = (journal: Journal) => {
     journal.close()
-    return [...journal.rows.values()]
+    return journal.rows
   }
   const fill = (...indices: readonly number[]) => {
     const journal = open()
@@ -35,7 +34,9 @@ describe('journal', () => {
   it('is empty at first and makes its folder', () => {
     const deeper = join(folder, 'a/b')
     expect(rowsOf(Journal.open(deeper, IDENTITY))).toEqual([])
-    expect(readFileSync(join(deeper, JOURNAL_FILE), 'utf8')).toBe(`${JSON.stringify(IDENTITY)}\n`)
+    expect(readFileSync(join(deeper, JOURNAL_FILE), 'utf8')).toBe(
+      `${JSON.stringify({ sweep: IDENTITY })}\n`,
+    )
   })
 
   it('keeps rows to the last digit, over any number of openings', () => {
@@ -52,7 +53,9 @@ describe('journal', () => {
       writeFileSync(path, whole.subarray(0, end))
       const journal = open()
       const isBegun = whole.subarray(0, end).filter((byte) => byte === 10).length
-      expect([...journal.rows.keys()]).toEqual([0, 1].slice(0, Math.max(0, isBegun - 1)))
+      expect(journal.rows.map(({ point }) => point[0])).toEqual(
+        [0, 1].slice(0, Math.max(0, isBegun - 1)),
+      )
       journal.append(row(7))
       journal.close()
       if (end >= rowAt && end < whole.length) {
@@ -69,6 +72,24 @@ describe('journal', () => {
       `is of another sweep: it differs in ${part}`,
     )
     expect(readFileSync(path, 'utf8')).toBe(before)
+  })
+
+  it('goes on where a part has grown that may, keeps what was there, and does not shrink', () => {
+    const grown = { ...IDENTITY, seeds: ['a', 'b', 'c'] }
+    const begin = Journal.open(folder, { ...IDENTITY, seeds: ['a'] }, 'seeds')
+    begin.append(row(0))
+    begin.close()
+    expect(() => Journal.open(folder, grown)).toThrow('it differs in seeds')
+    for (let round = 0; round < 2; round++) {
+      const journal = Journal.open(folder, grown, 'seeds')
+      expect(rowsOf(journal)).toEqual([row(0)])
+      // The second time there is nothing new to say.
+      expect(readFileSync(path, 'utf8').trim().split('\n')).toHaveLength(3)
+    }
+    const fewer = () => Journal.open(folder, { ...IDENTITY, seeds: ['a', 'b'] }, 'seeds')
+    expect(fewer).toThrow('it has more seeds already (3)')
+    const others = () => Journal.open(folder, { ...IDENTITY, seeds: ['x', 'b', 'c', 'd'] }, 'seeds')
+    expect(others).toThrow('it differs in seeds')
   })
 
   it('refuses a file that is no journal, and names the line', () => {

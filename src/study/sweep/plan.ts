@@ -1,29 +1,29 @@
-import { formatIssues, type Issue } from '../../scenario/issues.ts'
-import { type LoadResult, loadScenario } from '../../scenario/load.ts'
+import { loadScenario } from '../../scenario/load.ts'
 import type { Scenario } from '../../scenario/model.ts'
 import type { SchemeRegistry } from '../../scenario/registry.ts'
+import { complaintOf, type PointCheck, type PointRequest } from './check-point.ts'
 import type { Dimension, Series, SweepPlan } from './result.ts'
 import { SweepError } from './sweep-error.ts'
 
 const RUNS_MAX = 100_000
 /** Points that are wrong are not all shown. */
 const WRONG_SHOWN = 5
+/** Points that are handed out before the first of them must be back. */
+const CHECKED_AT_ONCE = 512
 
 export interface PlanOptions {
-  /** The scenario file's text and name. */
-  readonly text: string
-  readonly file: string
+  /** What is the same at all points. */
+  readonly request: Omit<PointRequest, 'varied'>
   readonly dimensions: readonly Dimension[]
   /** Replicas of each point, at least 1. */
   readonly seeds: number
-  readonly settings: readonly string[]
-  /** A panel of the file, or `all`; default: the first. */
-  readonly panel: string | undefined
-  /** Which of a point's scenarios are run. */
+  /** Which of the first point's scenarios are run; the others must have the same. */
   readonly select: (scenarios: readonly Scenario[]) => readonly Scenario[]
   readonly registry: SchemeRegistry
-  /** Whether messages are coloured. */
-  readonly color: boolean
+  /** Checks one point, in whatever thread. */
+  readonly check: (request: PointRequest) => Promise<PointCheck>
+  /** Called after each point, with those checked and all of them. */
+  readonly onChecked?: (checked: number, points: number) => void
 }
 
 /** One run, as a worker takes it: plain data. */
@@ -41,31 +41,40 @@ export interface Plan {
   readonly subjects: ReadonlySet<string>
 }
 
-/** Checks every point of the plan before anything runs. Throws a SweepError with all that is wrong. */
-export function planSweep(options: PlanOptions): Plan {
-  const { dimensions, seeds, settings } = options
+/**
+ * Checks every point of the plan before anything runs. Throws a SweepError with what is wrong at the
+ * first few wrong points, which are the same whatever check ends first.
+ */
+export async function planSweep(options: PlanOptions): Promise<Plan> {
+  const { dimensions, seeds, request } = options
   checkPaths(dimensions, seeds)
-  const points = dimensions.reduce((product, { values }) => product * values.length, 1)
-  if (points * seeds > RUNS_MAX) {
-    throw new SweepError(`these are ${points * seeds} runs; a sweep has at most ${RUNS_MAX}`)
-  }
-  const { scenarios, subjects } = loadPoints(options, points)
-  const [first] = scenarios
-  const series = scenarios.map(({ panel, variant }) => ({ panel, variant }))
+  const points = pointCount(dimensions)
+  checkTotal(points * seeds)
+  const first = loadFirst(options)
+  const { series, subjects } = await checkPoints(options, points)
+  if (first === null) throw new SweepError('no variant is left at the first point')
   const total = series.length * points * seeds
-  if (total > RUNS_MAX) {
-    throw new SweepError(`these are ${total} runs; a sweep has at most ${RUNS_MAX}`)
-  }
+  checkTotal(total)
   const plan: SweepPlan = {
-    scenario: first!.name,
-    why: first!.why,
+    scenario: first.name,
+    why: first.why,
     dimensions,
     series,
-    seeds: Array.from({ length: seeds }, (_, i) => seedOf(first!.seed, i)),
-    settings,
+    seeds: Array.from({ length: seeds }, (_, i) => seedOf(first.seed, i)),
+    settings: request.settings,
     total,
   }
   return { plan, subjects }
+}
+
+/** Points of a grid over these dimensions. */
+export function pointCount(dimensions: readonly Dimension[]): number {
+  return dimensions.reduce((product, { values }) => product * values.length, 1)
+}
+
+function checkTotal(runs: number): void {
+  if (runs <= RUNS_MAX) return
+  throw new SweepError(`these are ${runs} runs; a sweep has at most ${RUNS_MAX}`)
 }
 
 function checkPaths(dimensions: readonly Dimension[], seeds: number): void {
@@ -82,71 +91,70 @@ function seedOf(seed: string, replica: number): string {
   return replica === 0 ? seed : `${seed}/${replica + 1}`
 }
 
-function loadPoints(
+/** A scenario of the first point, which names the plan; null where that point is wrong. */
+function loadFirst(options: PlanOptions): Scenario | null {
+  const { dimensions, select, seeds, request } = options
+  const varied = settingsAt(dimensions, pointAt(dimensions, 0))
+  const loaded = load(options, varied)
+  // Said with what is wrong at the other points.
+  if (!loaded.ok) return null
+  const [first] = select(loaded.scenarios)
+  if (first === undefined) return null
+  if (seeds > 1) {
+    // The last replica's seed is the longest, and the file's may be as long as one may be.
+    const seed = [seedSetting(seedOf(first.seed, seeds - 1))]
+    const longest = load(options, [...varied, ...seed])
+    if (!longest.ok) throw new SweepError(complaintOf(seed, longest.issues, request.color))
+  }
+  return first
+}
+
+function load({ request, registry }: PlanOptions, varied: readonly string[]) {
+  const { text, file, panel } = request
+  const settings = [...request.settings, ...varied]
+  return loadScenario(text, file, registry, panel === null ? { settings } : { settings, panel })
+}
+
+async function checkPoints(
   options: PlanOptions,
   points: number,
-): { scenarios: readonly Scenario[]; subjects: Set<string> } {
-  const { dimensions, settings, select } = options
+): Promise<{ readonly series: readonly Series[]; readonly subjects: ReadonlySet<string> }> {
   const wrong: string[] = []
   const subjects = new Set<string>()
-  let first: readonly Scenario[] = []
-  for (let i = 0; i < points && wrong.length < WRONG_SHOWN; i++) {
-    const varied = settingsAt(dimensions, pointAt(dimensions, i))
-    const loaded = load(options, [...settings, ...varied])
-    if (!loaded.ok) {
-      wrong.push(complaint(varied, loaded.issues, options.color))
-      continue
-    }
-    const scenarios = select(loaded.scenarios)
-    for (const each of scenarios) collectSubjects(each, subjects)
-    if (first.length === 0) {
-      first = scenarios
-      checkSeeds(options, [...settings, ...varied], scenarios)
-    } else if (namesOf(scenarios) !== namesOf(first)) {
+  let series: readonly Series[] | null = null
+  for (let at = 0; at < points && wrong.length < WRONG_SHOWN; at += CHECKED_AT_ONCE) {
+    const count = Math.min(CHECKED_AT_ONCE, points - at)
+    for (const { varied, result } of await checkSome(options, at, count, points)) {
+      if (!result.ok) {
+        wrong.push(result.complaint)
+        continue
+      }
+      for (const each of result.subjects) subjects.add(each)
+      series ??= result.series
+      if (JSON.stringify(result.series) === JSON.stringify(series)) continue
       wrong.push(`At ${varied.join(', ')}: the file has other panels or variants than elsewhere`)
     }
   }
-  if (wrong.length > 0) throw new SweepError(wrong.join('\n'))
-  return { scenarios: first, subjects }
+  if (wrong.length > 0) throw new SweepError(wrong.slice(0, WRONG_SHOWN).join('\n'))
+  return { series: series ?? [], subjects }
 }
 
-/** The last replica's seed is the longest, and the file's may be as long as one may be. */
-function checkSeeds(
-  options: PlanOptions,
-  settings: readonly string[],
-  [first]: readonly Scenario[],
-): void {
-  if (options.seeds === 1) return
-  const seed = seedSetting(seedOf(first!.seed, options.seeds - 1))
-  const loaded = load(options, [...settings, seed])
-  if (!loaded.ok) throw new SweepError(complaint([seed], loaded.issues, options.color))
+/** Checks `count` points from `at` on, all at once; what comes out stands in their order. */
+function checkSome(options: PlanOptions, at: number, count: number, points: number) {
+  const { dimensions, request, check, onChecked } = options
+  let checked = at
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const varied = settingsAt(dimensions, pointAt(dimensions, at + i))
+      const result = await check({ ...request, varied })
+      onChecked?.(++checked, points)
+      return { varied, result }
+    }),
+  )
 }
 
 function seedSetting(seed: string): string {
   return `seed=${JSON.stringify(seed)}`
-}
-
-function load(options: PlanOptions, settings: readonly string[]): LoadResult {
-  const { text, file, registry, panel } = options
-  return loadScenario(
-    text,
-    file,
-    registry,
-    panel === undefined ? { settings } : { settings, panel },
-  )
-}
-
-function complaint(varied: readonly string[], issues: readonly Issue[], color: boolean): string {
-  return `At ${varied.join(', ')}:\n${formatIssues(issues, { color })}`
-}
-
-function namesOf(scenarios: readonly Series[]): string {
-  return JSON.stringify(scenarios.map(({ panel, variant }) => [panel, variant]))
-}
-
-function collectSubjects({ workloads, fabric }: Scenario, subjects: Set<string>): void {
-  for (const { name } of workloads) subjects.add(name)
-  for (const { kind, name } of fabric.nodes) if (kind === 'switch') subjects.add(name)
 }
 
 /** Indices of the values of a point; the last dimension changes fastest. */

@@ -101,6 +101,11 @@ export interface Knee {
   readonly below: KneeSide | null
   /** The first value for which it holds; null: it holds for none. */
   readonly above: KneeSide | null
+  /**
+   * Values that were run and contradict this: the condition holds below `above`, or does not hold from
+   * there on, so it turns more than once. In the order of the plan.
+   */
+  readonly against: readonly KneeSide[]
   /** Runs that the search needed, those that the journal had already included. */
   readonly runs: number
 }
@@ -111,7 +116,10 @@ export interface KneeSide {
   readonly estimate: Estimate
 }
 
-/** The search for a tipping point; it takes for granted that the metric crosses the value once. */
+/**
+ * The search for a tipping point; it takes for granted that the metric crosses the value once, and
+ * `Knee.against` says where that was seen to be wrong.
+ */
 export interface Search {
   readonly condition: Condition
   readonly knees: readonly Knee[]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RandomStreams } from '../../sim/random.ts'
-import { parseCondition } from './condition.ts'
+import { holds, parseCondition } from './condition.ts'
 import { resultLines, summaryText } from './data-files.ts'
 import { parseDimension } from './dimension.ts'
 import { Journal } from './journal.ts'
@@ -106,8 +106,8 @@ describe('sweep', () => {
     expect(await ended).toBe('broken')
     await nextTick()
     reopen()
-    expect(journal.rows.size).toBeGreaterThan(0)
-    expect(journal.rows.size).toBeLessThan(PLAN.total)
+    expect(journal.rows.length).toBeGreaterThan(0)
+    expect(journal.rows.length).toBeLessThan(PLAN.total)
     const second = sweep()
     await second.full()
     expect(filesOf(second)).toBe(filesOf(first))
@@ -130,6 +130,67 @@ describe('sweep', () => {
       expect(below?.value).toBe(knee - 1)
       expect(below?.estimate).toEqual(line[knee - 1]!.metrics['macRefused'])
     }
+  })
+
+  it.each([
+    // Of each line what the condition holds for, by load: 1 to 40.
+    ['goodput > 0bps', () => true],
+    ['macRefused < 3', null],
+    ['macRefused > 7', null],
+    ['drops.link_loss < 1', (load: number) => load <= 30],
+    ['drops.link_loss >= 31', (load: number) => load >= 31],
+    ['goodput > 2bps', () => false],
+  ])('finds the same as a full sweep, or says that it cannot: %s', async (text, expected) => {
+    const condition = parseCondition(text)
+    const search = await sweep().find(condition)
+    expect(search.runs * 5).toBeLessThanOrEqual(PLAN.total)
+    const full = sweep()
+    await full.full()
+    const { cells } = summarise(PLAN, full.rows, [], search)
+    for (const { series, others, above, against } of search.knees) {
+      const line = cells.filter((cell) => cell.series === series && cell.point[0] === others[0])
+      const at = line.map(({ metrics }) => holds(condition, metrics[condition.metric]!.mean))
+      if (expected !== null) expect(at).toEqual(at.map((_, i) => expected(i + 1)))
+      const knee = at.indexOf(true)
+      const isOnce = knee < 0 || at.slice(knee).every(Boolean)
+      expect(above?.value ?? -1).toBe(knee)
+      expect(against.length > 0).toBe(!isOnce)
+    }
+  })
+
+  it('says which finished points contradict a single tipping point', async () => {
+    await sweep().full()
+    reopen()
+    const { knees } = await sweep().find(parseCondition('macRefused < 3'))
+    // Racks 1, variant a: from a load of 11 on, which is value 10, it is 3 or more.
+    const [{ below, above, against }] = knees as [(typeof knees)[0]]
+    expect([below, above?.value]).toEqual([null, 0])
+    expect(against.map(({ value }) => value)).toEqual(Array.from({ length: 30 }, (_, i) => 10 + i))
+  })
+
+  it('adds replicas to what is there, with the bytes of a sweep that had them at once', async () => {
+    const first = sweep()
+    await first.full()
+    const identity = (seeds: readonly string[]) => ({ seeds })
+    journal.close()
+    rmSync(folder, { recursive: true })
+    const short = { ...PLAN, seeds: ['s'], total: PLAN.total / 2 }
+    const run = (plan: SweepPlan) => {
+      journal = Journal.open(folder, identity(plan.seeds), 'seeds')
+      const execute: Execute = (task) => {
+        asked.push(task)
+        return Promise.resolve(measures(task))
+      }
+      return new Sweep({ plan, text: 'text', file: 'f', journal, execute })
+    }
+    await run(short).full()
+    journal.close()
+    asked = []
+    const grown = run(PLAN)
+    await grown.full()
+    expect(asked).toHaveLength(PLAN.total / 2)
+    expect(asked.every(({ settings }) => settings.at(-1) === 'seed="s/2"')).toBe(true)
+    expect(filesOf(grown)).toBe(filesOf(first))
   })
 
   it('takes for a search what a full sweep left in the journal', async () => {

@@ -1,9 +1,10 @@
+import { holds } from './condition.ts'
 import { estimateOf } from './estimate.ts'
 import type { Journal } from './journal.ts'
 import type { RunMeasures } from './measure-run.ts'
 import { metricOf } from './metrics.ts'
 import { indexOf, type Place, placeAt, type SweepTask, settingsOf } from './plan.ts'
-import type { Condition, Estimate, Knee, Search, SweepPlan, SweepRow } from './result.ts'
+import type { Condition, Estimate, Knee, KneeSide, Search, SweepPlan, SweepRow } from './result.ts'
 import { bisect } from './search.ts'
 import { SweepError } from './sweep-error.ts'
 
@@ -28,7 +29,9 @@ export class Sweep {
 
   constructor(options: SweepOptions) {
     this.options = options
-    this.finished = new Map(options.journal.rows)
+    const { plan, journal } = options
+    const rows = journal.rows.map((row): SweepRow => ({ index: indexOf(plan, row), ...row }))
+    this.finished = new Map(rows.map((row) => [row.index, row]))
   }
 
   /** In plan order. */
@@ -39,7 +42,8 @@ export class Sweep {
   /** All runs of the plan, in which nothing is searched for. */
   async full(): Promise<null> {
     const { total } = this.options.plan
-    await Promise.all(Array.from({ length: total }, (_, index) => this.run(index)))
+    // A range mostly goes from little to much: with the long runs first, all threads end together.
+    await Promise.all(Array.from({ length: total }, (_, i) => this.run(total - 1 - i)))
     return null
   }
 
@@ -59,7 +63,34 @@ export class Sweep {
       condition,
       (value) => this.estimateAt(series, [...others, value], condition.metric),
     )
-    return { series, others, below, above, runs: evaluations * seeds.length }
+    const against = this.contradictions({ series, others, above }, condition)
+    return { series, others, below, above, against, runs: evaluations * seeds.length }
+  }
+
+  /** Finished points of the search's line that lie on the wrong side of what it found. */
+  private contradictions(
+    { series, others, above }: Pick<Knee, 'series' | 'others' | 'above'>,
+    condition: Condition,
+  ): readonly KneeSide[] {
+    const { dimensions } = this.options.plan
+    const { values } = dimensions.at(-1)!
+    const knee = above?.value ?? values.length
+    return values.flatMap((_, value) => {
+      const estimate = this.known(series, [...others, value], condition.metric)
+      if (estimate === null || holds(condition, estimate.mean) === value >= knee) return []
+      return [{ value, estimate }]
+    })
+  }
+
+  /** Null where a replica is not finished, or none measured the metric. */
+  private known(series: number, point: readonly number[], metric: string): Estimate | null {
+    const { plan } = this.options
+    const rows = plan.seeds.flatMap((_, replica) => {
+      return this.finished.get(indexOf(plan, { series, point, replica })) ?? []
+    })
+    if (rows.length < plan.seeds.length) return null
+    const values = rows.flatMap(({ metrics }) => metricOf(metrics, metric) ?? [])
+    return values.length > 0 ? estimateOf(values) : null
   }
 
   private async estimateAt(
@@ -71,8 +102,8 @@ export class Sweep {
     const rows = await Promise.all(
       plan.seeds.map((_, replica) => this.run(indexOf(plan, { series, point, replica }))),
     )
-    const values = rows.flatMap(({ metrics }) => metricOf(metrics, metric) ?? [])
-    if (values.length > 0) return estimateOf(values)
+    const estimate = this.known(series, point, metric)
+    if (estimate !== null) return estimate
     const at = settingsOf(plan, { series, point, replica: 0 }).join(', ')
     const measured = Object.keys(rows[0]!.metrics).join(', ')
     throw new SweepError(`${metric} was not measured at ${at}; measured: ${measured}`)
@@ -94,11 +125,11 @@ export class Sweep {
     const place = placeAt(plan, index)
     const settings = settingsOf(plan, place)
     const measures = await execute({ text, file, settings, ...plan.series[place.series]! })
-    const row: SweepRow = { index, ...place, ...measures }
+    const row = { ...place, ...measures }
     journal.append(row)
-    this.finished.set(index, row)
+    this.finished.set(index, { index, ...row })
     onRow?.(this.finished.size)
-    return row
+    return { index, ...row }
   }
 }
 

@@ -1,0 +1,189 @@
+import type { Host } from '../../host/host.ts'
+import { Disk } from '../cluster/disk.ts'
+import { Leadership } from '../cluster/leadership.ts'
+import type {
+  MemberStatus,
+  StoreAddress,
+  StoreCluster,
+  StoredKey,
+  StoreMember,
+} from '../cluster/store.ts'
+import type { Program } from '../program/program.ts'
+import { SafetyMonitor } from '../raft/safety.ts'
+import { ConsulAgent } from './agent/agent.ts'
+import type { ConsulNode } from './agent/lan-pool.ts'
+import { ConsulServer } from './server/server.ts'
+import { storedKeys } from './server/stored-keys.ts'
+import { type ConsulRelease, type ConsulSettings, HTTP_PORT } from './settings.ts'
+
+export interface ConsulPlan {
+  readonly release: ConsulRelease
+  readonly settings: ConsulSettings
+  /** Each by its name and the host that it runs on. */
+  readonly servers: readonly { readonly name: string; readonly host: Host }[]
+  /** Hosts with an agent that is no server; its node has the host's name. */
+  readonly agents: readonly Host[]
+  /** Picoseconds that a flush to a server's disk takes. */
+  readonly fsync?: number
+}
+
+/** One datacenter with its servers, which are fixed, and agents on other hosts; none of them runs yet. */
+export class ConsulCluster implements StoreCluster {
+  readonly kind = 'consul'
+  readonly version: string
+  readonly members: readonly ConsulMember[]
+  readonly agents: readonly AgentOnHost[]
+  readonly monitor = new SafetyMonitor()
+  readonly leadership: Leadership
+
+  constructor({ release, settings, servers, agents, fsync }: ConsulPlan) {
+    const nodes = servers.map(({ name, host }) => ({ name, address: host.address }))
+    this.version = release
+    this.leadership = new Leadership(servers[0]!.host.kernel.simulator)
+    this.members = servers.map(
+      ({ host }, i) => new ConsulMember(this, host, settings, nodes[i]!, nodes, new Disk(fsync)),
+    )
+    this.agents = agents.map((host) => new AgentOnHost(host, settings, nodes))
+  }
+
+  get violations(): readonly string[] {
+    return this.monitor.violations
+  }
+
+  /** One address, that of the host's own agent; where there is none, the first server's. */
+  addressesFor(host: Host): readonly StoreAddress[] {
+    const own = [...this.members, ...this.agents].find((agent) => agent.host === host)
+    const { address } = (own ?? this.members[0]!).host
+    return [{ address, port: HTTP_PORT }]
+  }
+
+  start(): void {
+    for (const member of this.members) member.start()
+    for (const agent of this.agents) agent.start()
+  }
+}
+
+/** One server: its host and disk, and the program while it runs. */
+export class ConsulMember implements StoreMember {
+  readonly host: Host
+  readonly disk: Disk
+  readonly log: string[] = []
+  private readonly cluster: ConsulCluster
+  private readonly settings: ConsulSettings
+  private readonly self: ConsulNode
+  private readonly nodes: readonly ConsulNode[]
+  private server: ConsulServer | null = null
+
+  /** @param nodes all servers, with itself. */
+  constructor(
+    cluster: ConsulCluster,
+    host: Host,
+    settings: ConsulSettings,
+    self: ConsulNode,
+    nodes: readonly ConsulNode[],
+    disk: Disk,
+  ) {
+    this.cluster = cluster
+    this.host = host
+    this.settings = settings
+    this.self = self
+    this.nodes = nodes
+    this.disk = disk
+  }
+
+  get name(): string {
+    return this.self.name
+  }
+
+  get isRunning(): boolean {
+    return this.server !== null
+  }
+
+  start(): void {
+    if (this.server !== null) return
+    const { self, nodes, disk, settings, cluster } = this
+    const server = new ConsulServer({
+      namespace: this.host.root,
+      settings,
+      self,
+      servers: nodes,
+      disk,
+      monitor: cluster.monitor,
+      onRole: (role) => cluster.leadership.note(self.name, role),
+    })
+    this.server = server
+    whenEnded(server.program, () => this.ended(server))
+  }
+
+  private ended(server: ConsulServer): void {
+    this.log.push(...server.program.log)
+    this.disk.programEnded()
+    this.server = null
+    this.cluster.leadership.note(this.name, null)
+  }
+
+  /** A server does not leave when it is told to end (leave_on_terminate): it is gone as in a crash. */
+  stop(): void {
+    this.crash()
+  }
+
+  crash(): void {
+    this.server?.program.kill()
+  }
+
+  status(): MemberStatus | null {
+    if (this.server === null) return null
+    const { raft, applied } = this.server.member
+    const { role, term, leader, commit } = raft
+    const revision = this.server.service.store.kv.tableIndex
+    return { role, term, leader, commit, applied, revision }
+  }
+
+  keys(): readonly StoredKey[] {
+    return this.server === null ? [] : storedKeys(this.server.service.store)
+  }
+}
+
+/** An agent that is no server: its host, and the program while it runs. It keeps nothing. */
+export class AgentOnHost {
+  readonly host: Host
+  readonly log: string[] = []
+  private readonly settings: ConsulSettings
+  private readonly servers: readonly ConsulNode[]
+  private agent: ConsulAgent | null = null
+
+  constructor(host: Host, settings: ConsulSettings, servers: readonly ConsulNode[]) {
+    this.host = host
+    this.settings = settings
+    this.servers = servers
+  }
+
+  get isRunning(): boolean {
+    return this.agent !== null
+  }
+
+  start(): void {
+    if (this.agent !== null) return
+    const { host, settings, servers } = this
+    const self = { name: host.name, address: host.address }
+    const agent = new ConsulAgent({ namespace: host.root, settings, self, servers })
+    this.agent = agent
+    whenEnded(agent.program, () => {
+      this.log.push(...agent.program.log)
+      this.agent = null
+    })
+  }
+
+  /** It leaves: its node goes from the catalog. It runs on until the others have been told. */
+  stop(): void {
+    this.agent?.leave()
+  }
+
+  crash(): void {
+    this.agent?.program.kill()
+  }
+}
+
+function whenEnded(program: Program, callback: () => void): void {
+  program.ended.wait(program.simulator, callback)
+}
