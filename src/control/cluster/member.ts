@@ -49,6 +49,9 @@ const LOST = { kind: 'lost' } as const
 /** readIndexRetryTime: a read that a follower handed on may be lost on its way. */
 const READ_RETRY = 500 * MILLISECOND
 
+/** While a leader that hands over looks for somebody who has its whole log. */
+const HAND_OVER_PAUSE = 100 * MILLISECOND
+
 interface Read {
   readonly done: Deferred<{ readonly ok: boolean }>
 }
@@ -119,6 +122,19 @@ export class Member {
     const { now } = this.program
     for (const message of messages) this.raft.step(message, now)
     this.work.notify()
+  }
+
+  /**
+   * Gives the leadership to another member, if this one has it. @param timeout picoseconds; etcd waits a
+   * while for one that has the whole log.
+   */
+  *handOver(timeout: number): Process {
+    const end = this.program.now + timeout
+    while (this.isLeader && this.program.now < end) {
+      this.raft.transferLeadership(this.program.now)
+      this.work.notify()
+      yield* this.leaderChanged.wait(Math.min(HAND_OVER_PAUSE, end - this.program.now))
+    }
   }
 
   /** Words for a peer were lost, or may have been. */

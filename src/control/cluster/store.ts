@@ -52,9 +52,20 @@ export interface StoreAddress {
   readonly port: number
 }
 
+/** Where a store's programs listen. */
+export interface StorePorts {
+  /** TCP ports for clients. */
+  readonly clients: readonly number[]
+  /** TCP ports for the members themselves, and for what agents hand on to them. */
+  readonly peers: readonly number[]
+  /** TCP and UDP ports of gossip. */
+  readonly gossip: readonly number[]
+}
+
 /** A store with all its members. */
 export interface StoreCluster {
   readonly kind: string
+  readonly ports: StorePorts
   readonly members: readonly StoreMember[]
   readonly leadership: Leadership
   /** Release whose behaviour is modelled. */

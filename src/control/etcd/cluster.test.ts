@@ -165,6 +165,25 @@ describe('an etcd cluster', () => {
     bench.expectSound()
   })
 
+  it('hands the leadership over when the leader is told to stop, and elects anew when it is killed', () => {
+    const bench = new Bench()
+    const { leadership, members } = bench.cluster
+    const leader = () => members.find((member) => member.status()?.role === 'leader')!
+    const first = leader()
+    const before = leadership.leaderless
+    first.stop()
+    bench.run(3.5 * SECOND)
+    expect(first.isRunning).toBe(false)
+    expect(leadership.elections).toBe(2)
+    expect(leadership.leaderless - before).toBeLessThan(50 * MILLISECOND)
+    first.start()
+    bench.run(5 * SECOND)
+    leader().crash()
+    bench.run(8 * SECOND)
+    expect(leadership.longestLeaderless).toBeGreaterThan(900 * MILLISECOND)
+    bench.expectSound()
+  })
+
   it('tells what members hold', () => {
     const bench = new Bench()
     bench.ask(1, 'POST', '/v3/kv/put', JSON.stringify({ key: base64('a'), value: base64('1') }))

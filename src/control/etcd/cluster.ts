@@ -12,7 +12,7 @@ import { SafetyMonitor } from '../raft/safety.ts'
 import { type EtcdIdentity, identityOf } from './server/identity.ts'
 import { EtcdServer } from './server/server.ts'
 import { storedKeys } from './server/stored-keys.ts'
-import { CLIENT_PORT, type EtcdSettings } from './settings.ts'
+import { CLIENT_PORT, type EtcdSettings, PEER_PORT } from './settings.ts'
 
 /** A member by its name and the host that it runs on. */
 export interface MemberPlace {
@@ -23,6 +23,7 @@ export interface MemberPlace {
 /** An etcd cluster with a fixed membership; none of its members runs yet. */
 export class EtcdCluster implements StoreCluster {
   readonly kind = 'etcd'
+  readonly ports = { clients: [CLIENT_PORT], peers: [PEER_PORT], gossip: [] }
   readonly members: readonly EtcdMember[]
   readonly monitor = new SafetyMonitor()
   readonly leadership: Leadership
@@ -57,7 +58,7 @@ export class EtcdCluster implements StoreCluster {
 export class EtcdMember implements StoreMember {
   readonly host: Host
   readonly disk: Disk
-  readonly log: string[] = []
+  private readonly pastLog: string[] = []
   private readonly cluster: EtcdCluster
   private readonly settings: EtcdSettings
   private readonly self: EtcdIdentity
@@ -88,6 +89,10 @@ export class EtcdMember implements StoreMember {
     return this.server !== null
   }
 
+  get log(): readonly string[] {
+    return [...this.pastLog, ...(this.server?.program.log ?? [])]
+  }
+
   start(): void {
     if (this.server !== null) return
     const server = new EtcdServer({
@@ -104,15 +109,15 @@ export class EtcdMember implements StoreMember {
   }
 
   private ended(server: EtcdServer): void {
-    this.log.push(...server.program.log)
+    this.pastLog.push(...server.program.log)
     this.disk.programEnded()
     this.server = null
     this.cluster.leadership.note(this.name, null)
   }
 
-  /** etcd gives its leadership up when it is told to end; this one leaves that to the others' clocks. */
+  /** A leader hands its office over first (EtcdServer.TransferLeadership). */
   stop(): void {
-    this.crash()
+    this.server?.stop()
   }
 
   crash(): void {

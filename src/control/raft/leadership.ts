@@ -103,6 +103,14 @@ export class Leadership {
     return true
   }
 
+  /** Of the followers that have the whole log the one that was heard last. */
+  upToDateFollower(): string | null {
+    const { lastIndex } = this.context.log
+    const able = this.followers.filter(({ match }) => match === lastIndex)
+    const best = able.reduce((a, b) => (b.contact > a.contact ? b : a), able[0]!)
+    return able.length === 0 ? null : best.peer
+  }
+
   /** A quorum was heard less than the lease ago. */
   hasLease(now: number): boolean {
     const since = now - this.context.config.timing.lease

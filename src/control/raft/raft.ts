@@ -146,6 +146,9 @@ export class Raft {
         return this.onReadIndex(message)
       case 'readIndexResponse':
         this.reads.push({ context: message.context, index: message.index })
+        return
+      case 'timeoutNow':
+        if (this.role === 'follower') this.campaign(false, true)
     }
   }
 
@@ -226,6 +229,17 @@ export class Raft {
     this.leadership?.reportUnreachable(peer)
   }
 
+  /**
+   * A leader asks a follower that has its whole log to take over (dissertation 3.10).
+   * @returns whom; null when there is none, or this member does not lead.
+   */
+  transferLeadership(now: number): string | null {
+    this.now = now
+    const heir = this.leadership?.upToDateFollower() ?? null
+    if (heir !== null) this.outbox.send({ type: 'timeoutNow', ...this.header(heir) })
+    return heir
+  }
+
   /** Whether the candidate's log has all that this member may have helped to commit. */
   protected isUpToDate({ index, logTerm }: VoteRequest): boolean {
     const { log } = this
@@ -247,7 +261,8 @@ export class Raft {
   private meetHigherTerm(message: Message): boolean {
     const { type, term, from } = message
     if (type === 'vote' || type === 'preVote') {
-      if (this.hearsLeader()) return false
+      const isTransfer = message.type === 'vote' && message.isTransfer === true
+      if (!isTransfer && this.hearsLeader()) return false
       if (type === 'vote') this.becomeFollower(term, null)
       return true
     }
@@ -390,7 +405,7 @@ export class Raft {
     leadership!.reads.admit(index)
   }
 
-  private campaign(isPreVote: boolean): void {
+  private campaign(isPreVote: boolean, isTransfer = false): void {
     this.leaveLeadership()
     this.role = isPreVote ? 'preCandidate' : 'candidate'
     this.tally = new Tally(this.others.length + 1)
@@ -405,7 +420,10 @@ export class Raft {
     // Were the term forgotten in a crash, the same one could be led twice: it is durable first.
     for (const to of this.others) {
       if (isPreVote) this.outbox.send({ type: 'preVote', from, to, term, index, logTerm })
-      else this.outbox.sendWhenDurable({ type: 'vote', from, to, term, index, logTerm })
+      else {
+        const mark = isTransfer ? { isTransfer } : {}
+        this.outbox.sendWhenDurable({ type: 'vote', from, to, term, index, logTerm, ...mark })
+      }
     }
     const own = { from, to: from, term, granted: true }
     if (isPreVote) this.onVoteResponse({ type: 'preVoteResponse', ...own })

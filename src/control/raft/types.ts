@@ -39,7 +39,12 @@ interface Envelope<T extends string> {
 export interface VoteRequest extends Envelope<'vote' | 'preVote'> {
   readonly index: number
   readonly logTerm: number
+  /** The leader itself has asked for it: who hears that leader votes all the same. */
+  readonly isTransfer?: true
 }
+
+/** The leader hands its office over: the receiver is to ask for votes at once. */
+export type TimeoutNow = Envelope<'timeoutNow'>
 
 export interface VoteResponse extends Envelope<'voteResponse' | 'preVoteResponse'> {
   readonly granted: boolean
@@ -93,6 +98,7 @@ export type Message =
   | InstallSnapshot
   | ReadIndexRequest
   | ReadIndexResponse
+  | TimeoutNow
 
 /** The state is at least at `index` when the read began; null: refused, leadership was lost. */
 export interface ReadState {

@@ -92,6 +92,16 @@ export class EtcdServer implements Carrier {
     return requestTimeout(this.environment.settings)
   }
 
+  /** Ends in order (SIGTERM). */
+  stop(): void {
+    this.program.spawn(this.handOverAndEnd())
+  }
+
+  private *handOverAndEnd(): Process {
+    yield* this.member.handOver(this.environment.settings.election)
+    this.program.kill()
+  }
+
   /** The leader as it is known here. */
   get leader(): EtcdIdentity | null {
     const { leader } = this.member.raft
