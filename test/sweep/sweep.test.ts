@@ -151,9 +151,9 @@ describe('encap sweep', {
     expect(sent.findIndex((mean: number) => mean > 3333)).toBe(33)
   })
 
-  it('finds what a full sweep of two dimensions shows, or says that it cannot', () => {
+  it('finds what a full sweep of two dimensions shows', () => {
     const vary = ['--vary', 'workload[0].size=100,1400', '--vary', RATES]
-    const sweep = ['sweep', 'two.yaml', '--variant', 'macvlan', ...vary, '--seeds', '2']
+    const sweep = ['sweep', 'two.yaml', '--variant', 'macvlan', ...vary]
     expect(program.run(...sweep, '--out', 'full').status).toBe(0)
     const summaryOf = (folder: string) =>
       JSON.parse(readFileSync(join(program.folder, folder, 'summary.json'), 'utf8'))
@@ -161,7 +161,6 @@ describe('encap sweep', {
     const conditions = [
       ['goodput', 'goodput > 4Mbps', (mean: number) => mean > 4e6],
       ['sent', 'sent >= 600', (mean: number) => mean >= 600],
-      ['goodput', 'goodput < 60Mbps', (mean: number) => mean < 6e7],
     ] as const
     for (const [i, [metric, condition, isMet]] of conditions.entries()) {
       const found = program.run(...sweep, '--find', condition, '--out', `find-${i}`)
@@ -172,9 +171,7 @@ describe('encap sweep', {
           .map(({ metrics }: { metrics: Record<string, { mean: number }> }) =>
             isMet(metrics[metric]!.mean),
           )
-        const isOnce = !holds.slice(holds.indexOf(true)).includes(false)
-        if (isOnce || !holds.includes(true)) expect(above?.value ?? -1).toBe(holds.indexOf(true))
-        else expect(against.length > 0 || holds[above.value]).toBe(true)
+        expect([above?.value ?? -1, against]).toEqual([holds.indexOf(true), []])
       }
     }
   })

@@ -9,6 +9,8 @@ export const SPLIT_LINE = { show: true, lineStyle: { color: GRID_LINE } }
 /** Share of the axis that is left free at both ends, so that marks are not cut. */
 const MARGIN = 0.02
 
+const TICK_DIGITS = 3
+
 /** Where the tick stands on the axis of `axisOption`: a number, or the index of its text. */
 export function positionOf({ kind, ticks }: DimensionAxis, tick: number): number {
   const number = ticks[tick]?.number ?? tick
@@ -53,5 +55,7 @@ export function dimensionOption(axis: DimensionAxis) {
 
 function plainTick({ ticks }: DimensionAxis, tick: number): string {
   const number = ticks[tick]?.number
-  return typeof number === 'number' ? String(number) : (ticks[tick]?.text ?? '')
+  if (typeof number !== 'number') return ticks[tick]?.text ?? ''
+  // A geometric range has values of many digits, which would stand in each other's way.
+  return String(Number.isInteger(number) ? number : Number(number.toPrecision(TICK_DIGITS)))
 }

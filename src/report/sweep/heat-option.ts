@@ -11,8 +11,9 @@ const PANEL_TITLE = 28
 const BELOW = 66
 const COLOR_BAR = 130
 const COLUMNS_MAX = 3
-/** In narrower and lower cells numbers would overlap. */
-const CELL_WIDTH_MIN = 46
+/** Left and right of a number in its cell, together. */
+const CELL_PADDING = 8
+/** In lower cells numbers would overlap. */
 const CELL_HEIGHT_MIN = 18
 
 interface Place {
@@ -27,7 +28,7 @@ export function heatOption(chart: HeatMap) {
   const { panels } = chart
   const columns = Math.min(COLUMNS_MAX, panels.length)
   const panelWidth = panels.length === 1 ? LONE_WIDTH : PANEL_WIDTH
-  const labels = Math.max(...chart.up.ticks.map(({ text }) => textWidth(text)))
+  const labels = Math.ceil(Math.max(...chart.up.ticks.map(({ text }) => textWidth(text))))
   const left = labels + 46
   const right = columns * (left + panelWidth)
   const width = right + COLOR_BAR
@@ -90,9 +91,11 @@ function colorValue({ isLogarithmic, scale }: HeatMap, mean: number): number {
 }
 
 function heatSeries(chart: HeatMap, panel: HeatPanel, index: number, width: number) {
-  const { across, up, scale, isLogarithmic } = chart
+  const { across, up } = chart
+  const texts = chart.panels.flatMap(({ cells }) => cells.map(({ mean }) => cellText(chart, mean)))
+  const widest = Math.max(...texts.map(textWidth))
   const isRoomy =
-    width / across.ticks.length >= CELL_WIDTH_MIN &&
+    width / across.ticks.length >= widest + CELL_PADDING &&
     PANEL_HEIGHT / up.ticks.length >= CELL_HEIGHT_MIN
   return {
     type: 'heatmap',
@@ -107,10 +110,14 @@ function heatSeries(chart: HeatMap, panel: HeatPanel, index: number, width: numb
       value: [x, y, colorValue(chart, mean)],
       label: {
         color: labelColor(chart, mean),
-        formatter: isLogarithmic ? ownText(mean, scale.unit) : numberText(mean, scale),
+        formatter: cellText(chart, mean),
       },
     })),
   }
+}
+
+function cellText({ isLogarithmic, scale }: HeatMap, mean: number): string {
+  return isLogarithmic ? ownText(mean, scale.unit) : numberText(mean, scale)
 }
 
 /** Dark letters on light cells, light ones on dark. */

@@ -68,7 +68,8 @@ function valueAxis({ title, scale, isLogarithmic }: ValueAxis) {
     nameLocation: 'middle',
     nameGap: 60,
     nameTextStyle: NAME,
-    axisLine: AXIS_LINE,
+    // At the left, even where zero (of a logarithm: one) lies within the other axis.
+    axisLine: { ...AXIS_LINE, onZero: false },
     axisTick: { show: true },
     splitLine: SPLIT_LINE,
     axisLabel: {
@@ -169,6 +170,6 @@ function endOf({ mean, halfWidth }: Mark, sign: 1 | -1, { scale, isLogarithmic }
   const end = mean + sign * (halfWidth ?? 0)
   // A logarithmic axis has no place for zero: the band then ends a decade below the mean.
   const least = isLogarithmic ? mean / 10 : Math.min(0, mean)
-  const greatest = scale.unit === 'share' ? Math.max(1, mean) : end
+  const greatest = scale.unit === 'share' ? Math.max(1, mean) : Number.POSITIVE_INFINITY
   return Math.min(greatest, Math.max(least, end))
 }

@@ -83,6 +83,37 @@ describe('charts', () => {
     for (const text of ['10 us', '1 ms', '100 ms']) expect(texts(svg)).toContain(text)
   })
 
+  it('keeps the axis of values at the left where one lies within a logarithmic axis', () => {
+    const fractions = sampleSweep({
+      dimensions: [{ ...dimension('loss', [0.25, 0.5, 1, 2]), spacing: 'geometric' }],
+      metrics: METRICS.slice(0, 1),
+      measure,
+    })
+    const svg = picture(fractions, 'goodput')
+    const ticks = ['0.25', '0.5', '1', '2'].map((text) => texts(svg).includes(text))
+    expect(ticks).toEqual([true, true, true, true])
+    // The line of the axis is longer than its ticks: from the top of the plot to its foot.
+    const long = [...svg.matchAll(/<path d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"/g)].filter(
+      ([, x, y, x2, y2]) => x === x2 && Math.abs(Number(y) - Number(y2)) > 300,
+    )
+    expect(long.map(([, x]) => Number(x) < 90)).toEqual([true])
+  })
+
+  it('draws no band below none or above all', () => {
+    const result = sampleSweep({
+      dimensions: [HOSTS],
+      seeds: 3,
+      metrics: METRICS,
+      measure,
+      spread: 0.9,
+    })
+    const least = (name: string) => {
+      const numbers = texts(picture(result, name)).filter((text) => /^-/.test(text))
+      return numbers
+    }
+    expect(least('goodput')).toEqual([])
+  })
+
   it('marks the value asked for, and where it begins to hold', () => {
     const knees = [{ series: 0, others: [], against: [], below: side(0), above: side(1), runs: 3 }]
     const result = { ...lines(), search: { condition: CONDITION, knees, runs: 6 } }
