@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import type { RunResult } from '../study/result.ts'
 import { Run } from '../study/run.ts'
 import { EXIT_BAD_INPUT, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
 import { loadAll, selectVariants } from './load.ts'
+import { makeDirectory } from './make-directory.ts'
 import { Progress } from './progress.ts'
 import { columns, hasColor } from './terminal.ts'
 
@@ -150,7 +151,7 @@ class CaptureFiles {
 
   constructor(directory: string) {
     this.directory = directory
-    attempt(directory, () => mkdirSync(directory, { recursive: true }))
+    attempt(directory, () => makeDirectory(directory))
   }
 
   write(scenario: Scenario, bytes: Uint8Array): void {

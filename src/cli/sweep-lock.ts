@@ -1,6 +1,7 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
+import { makeDirectory } from './make-directory.ts'
 
 const FILE = 'sweep.lock'
 /** Of several programs that find a dead one's lock, all but one must look again. */
@@ -25,7 +26,7 @@ export class SweepLock {
 
   /** Throws an ExitError when another sweep works there, and what the file system throws. */
   static take(directory: string): SweepLock {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     const path = join(directory, FILE)
     const own = `${path}.${process.pid}`
     writeFileSync(own, JSON.stringify(holderOf(process.pid)))
