@@ -169,6 +169,6 @@ export class ConsulBench {
 }
 
 /** The value of a key as the API has it. */
-export function valueOf({ body }: Answer): string {
+export function keyValue({ body }: Answer): string {
   return Buffer.from(JSON.parse(body)[0].Value ?? '', 'base64').toString()
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { COST_PROFILES } from '../../src/cpu/cost-profile.ts'
-import { ConsulBench, type ConsulOptions, valueOf } from './consul-bench.ts'
+import { ConsulBench, type ConsulOptions, keyValue } from './consul-bench.ts'
 
 const numbers = (text: string): string[] => text.split(' ')
 
@@ -10,15 +10,15 @@ describe('Consul through an agent', () => {
     const consul = new ConsulBench(3, options).settle()
     expect(consul.put(4, '/v1/kv/web/a', 'one').body).toBe('true')
     const key = consul.get(4, '/v1/kv/web/a')
-    expect(valueOf(key)).toBe('one')
+    expect(keyValue(key)).toBe('one')
     expect(key).toMatchObject({ status: 200, knownLeader: 'true', lastContact: 0 })
     expect(consul.get(4, '/v1/kv/web?recurse').index).toBe(key.index)
     expect(consul.get(4, '/v1/kv/web/b').status).toBe(404)
     const leader = `"10.0.0.${consul.leader}:8300"`
     expect(consul.get(4, '/v1/status/leader').body).toBe(leader)
     for (const number of [1, 2, 3]) {
-      expect(valueOf(consul.get(number, '/v1/kv/web/a'))).toBe('one')
-      expect(valueOf(consul.get(number, '/v1/kv/web/a?consistent'))).toBe('one')
+      expect(keyValue(consul.get(number, '/v1/kv/web/a'))).toBe('one')
+      expect(keyValue(consul.get(number, '/v1/kv/web/a?consistent'))).toBe('one')
     }
     consul.run(1)
     for (const { name } of consul.cluster.members) {
@@ -39,12 +39,14 @@ describe('Consul through an agent', () => {
       const hosts = [4, 5, 6, 7]
       const seen = round === 0 ? 0 : consul.get(4, '/v1/kv/race?consistent').index
       const answers = consul.askAll(
-        ...hosts.map((host) => [host, 'PUT', `/v1/kv/race?cas=${seen}`, `${round} h${host}`] as const),
+        ...hosts.map(
+          (host) => [host, 'PUT', `/v1/kv/race?cas=${seen}`, `${round} h${host}`] as const,
+        ),
       )
       const winners = hosts.filter((_, i) => answers[i]!.body === 'true')
       expect(answers.map((answer) => answer!.status)).toEqual([200, 200, 200, 200])
       expect(winners).toHaveLength(1)
-      expect(valueOf(consul.get(5, '/v1/kv/race?consistent'))).toBe(`${round} h${winners[0]}`)
+      expect(keyValue(consul.get(5, '/v1/kv/race?consistent'))).toBe(`${round} h${winners[0]}`)
     }
   })
 
@@ -58,7 +60,7 @@ describe('Consul through an agent', () => {
     const put = consul.put(5, '/v1/kv/a', '2')
     consul.run(0.1)
     for (const [answer] of waiting) {
-      expect(valueOf(answer!)).toBe('2')
+      expect(keyValue(answer!)).toBe('2')
       expect(answer!.index).toBeGreaterThan(index)
       expect(answer!.at - put.from).toBeLessThan(0.01)
     }
@@ -211,7 +213,7 @@ describe('Consul without a leader', () => {
       consul.ask(4, 'PUT', '/v1/kv/a', 'new'),
     ]
     const stale = consul.get(kept!, '/v1/kv/a?stale')
-    expect(valueOf(stale)).toBe('old')
+    expect(keyValue(stale)).toBe('old')
     expect(stale.knownLeader).toBe('false')
     expect(stale.lastContact).toBeGreaterThan(15000)
     expect(consul.get(kept!, '/v1/status/leader').body).toBe('""')
@@ -228,7 +230,7 @@ describe('Consul without a leader', () => {
     for (const number of others) consul.server(number).start()
     consul.runUntil(() => consul.leaders.length === 1, 40)
     consul.run(1)
-    expect(valueOf(consul.get(kept!, '/v1/kv/a'))).toBe('old')
+    expect(keyValue(consul.get(kept!, '/v1/kv/a'))).toBe('old')
   })
 
   it('has a leader that is cut off answer stale within its lease, never when asked to be sure', () => {
@@ -241,7 +243,7 @@ describe('Consul without a leader', () => {
     const cut = consul.seconds
     const sure = consul.ask(old, 'GET', '/v1/kv/a?consistent')
     const write = consul.ask(old, 'PUT', '/v1/kv/a', 'lost')
-    expect(valueOf(consul.get(old, '/v1/kv/a'))).toBe('old')
+    expect(keyValue(consul.get(old, '/v1/kv/a'))).toBe('old')
     const ended = consul.runUntil(() => consul.server(old).status()!.role !== 'leader', 5)
     expect(ended).toBeLessThan(2.6)
     consul.run(0.1)
@@ -254,10 +256,10 @@ describe('Consul without a leader', () => {
     expect(consul.put(others[0]!, '/v1/kv/a', 'new').body).toBe('true')
     consul.run(1)
     expect(later[0]).toMatchObject({ status: 500, body: 'No cluster leader' })
-    expect(valueOf(consul.get(old, '/v1/kv/a?stale'))).toBe('old')
+    expect(keyValue(consul.get(old, '/v1/kv/a?stale'))).toBe('old')
     heal()
     consul.run(30)
-    expect(valueOf(consul.get(old, '/v1/kv/a'))).toBe('new')
+    expect(keyValue(consul.get(old, '/v1/kv/a'))).toBe('new')
     expect(consul.cluster.violations).toEqual([])
     consul.bench.expectBalance()
   })

@@ -75,7 +75,10 @@ describe('etcd v2 behind the common interface', () => {
       program,
       store: new EtcdKvStore(program, bench.endpoints),
     }))
-    return { users: users as [KvUser, KvUser], run: (duration) => bench.run(duration) }
+    return {
+      users: users as unknown as readonly [KvUser, KvUser],
+      run: (duration) => bench.run(duration),
+    }
   }, 21)
 })
 
@@ -84,7 +87,9 @@ describe('the v2 client, at a cluster', () => {
     const bench = new EtcdBench()
     const [writer, reader] = bench.programs.map(
       (program) =>
-        new V2Keys(new V2ClusterClient(program, { endpoints: bench.endpoints, headerTimeout: SECOND })),
+        new V2Keys(
+          new V2ClusterClient(program, { endpoints: bench.endpoints, headerTimeout: SECOND }),
+        ),
     )
     const seen: string[] = []
     bench.programs[1]!.spawn(

@@ -85,7 +85,11 @@ export function describeKvStore(open: () => KvBench, ttlMost: number): void {
       for (let i = 0; i < 10; ) {
         const found = yield* store.get('count')
         const previous = found instanceof KvError ? null : found
-        const done = yield* store.atomicPut('count', `${Number(previous?.value ?? 0) + 1}`, previous)
+        const done = yield* store.atomicPut(
+          'count',
+          `${Number(previous?.value ?? 0) + 1}`,
+          previous,
+        )
         if (!(done instanceof KvError)) i++
       }
     }
@@ -129,8 +133,7 @@ export function describeKvStore(open: () => KvBench, ttlMost: number): void {
     const bench = open()
     const [user, other] = bench.users
     const isThere = () => !(within(bench, other, other.store.get('nodes/h1')) instanceof KvError)
-    const put = () =>
-      within(bench, user, user.store.put('nodes/h1', 'h1', { ttl: 20 * SECOND }))
+    const put = () => within(bench, user, user.store.put('nodes/h1', 'h1', { ttl: 20 * SECOND }))
     expect(put()).toBeNull()
     bench.run(15 * SECOND)
     expect(isThere()).toBe(true)

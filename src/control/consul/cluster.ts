@@ -14,7 +14,13 @@ import { ConsulAgent } from './agent/agent.ts'
 import type { ConsulNode } from './agent/lan-pool.ts'
 import { ConsulServer } from './server/server.ts'
 import { storedKeys } from './server/stored-keys.ts'
-import { type ConsulRelease, type ConsulSettings, HTTP_PORT } from './settings.ts'
+import {
+  type ConsulRelease,
+  type ConsulSettings,
+  HTTP_PORT,
+  SERF_LAN_PORT,
+  SERVER_PORT,
+} from './settings.ts'
 
 export interface ConsulPlan {
   readonly release: ConsulRelease
@@ -30,6 +36,7 @@ export interface ConsulPlan {
 /** One datacenter with its servers, which are fixed, and agents on other hosts; none of them runs yet. */
 export class ConsulCluster implements StoreCluster {
   readonly kind = 'consul'
+  readonly ports = { clients: [HTTP_PORT], peers: [SERVER_PORT], gossip: [SERF_LAN_PORT] }
   readonly version: string
   readonly members: readonly ConsulMember[]
   readonly agents: readonly AgentOnHost[]
@@ -67,7 +74,7 @@ export class ConsulCluster implements StoreCluster {
 export class ConsulMember implements StoreMember {
   readonly host: Host
   readonly disk: Disk
-  readonly log: string[] = []
+  private readonly pastLog: string[] = []
   private readonly cluster: ConsulCluster
   private readonly settings: ConsulSettings
   private readonly self: ConsulNode
@@ -99,6 +106,10 @@ export class ConsulMember implements StoreMember {
     return this.server !== null
   }
 
+  get log(): readonly string[] {
+    return [...this.pastLog, ...(this.server?.program.log ?? [])]
+  }
+
   start(): void {
     if (this.server !== null) return
     const { self, nodes, disk, settings, cluster } = this
@@ -116,7 +127,7 @@ export class ConsulMember implements StoreMember {
   }
 
   private ended(server: ConsulServer): void {
-    this.log.push(...server.program.log)
+    this.pastLog.push(...server.program.log)
     this.disk.programEnded()
     this.server = null
     this.cluster.leadership.note(this.name, null)

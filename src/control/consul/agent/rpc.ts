@@ -114,11 +114,7 @@ class RpcLink {
     return !(response instanceof HttpError) && response.status === 200
   }
 
-  private *post(
-    path: string,
-    body: string,
-    timeout = Infinity,
-  ): Process<HttpResponse | HttpError> {
+  private *post(path: string, body: string, timeout = Infinity): Process<HttpResponse | HttpError> {
     const { address } = this
     const headers = [['Content-Type', 'application/json']] as const
     const target = { address, port: SERVER_PORT, method: 'POST', path }

@@ -40,8 +40,7 @@ export function reconcileMember(
   const check = status === 'alive' ? ALIVE : FAILED
   const text = formatIpv4(address)
   const isKnown =
-    catalog.node(name)?.address === text &&
-    catalog.check(name, SERF_CHECK)?.status === check.status
+    catalog.node(name)?.address === text && catalog.check(name, SERF_CHECK)?.status === check.status
   return isKnown ? null : { type: 'register', node: name, address: text, checks: [check] }
 }
 

@@ -11,13 +11,16 @@ import { LAN, LOCAL } from './config.ts'
 import { Memberlist } from './memberlist.ts'
 
 const DEEP = process.env['ENCAP_DEEP'] === '1'
+/** `npm test` does a twentieth. */
 const SEEDS = Array.from({ length: DEEP ? 60 : 3 }, (_, i) => `${i + 1}`)
 
 /** A cluster that has come together, some time ago. */
 function settled(count: number, seed = '1'): MemberlistCluster {
   const cluster = new MemberlistCluster(count, { seed })
+  // Now and then somebody misses all gossip of a node: the next push/pull helps, within a minute.
+  cluster.runUntil(() => cluster.everybodyKnowsAll, 70, 1)
   // All began at once, so all tick at whole seconds: what happens next shall not.
-  cluster.run(20.35)
+  cluster.run(10.35)
   expect(cluster.everybodyKnowsAll).toBe(true)
   return cluster
 }
@@ -85,8 +88,8 @@ describe('a memberlist', () => {
     // A probe of 1 s that fails, then 4 s at the least when two others confirm; each round of probes
     // of 7 nodes meets the dead one once.
     expect(first).toBeGreaterThanOrEqual(5)
-    expect(first).toBeLessThanOrEqual(14 + 1 + 24)
-    expect(last - first).toBeLessThan(1.5)
+    // Who misses the news finds out itself: so this is the bound for the last one too.
+    expect(last).toBeLessThanOrEqual(14 + 1 + 24)
   })
 
   it('of two declares the other dead after the shortest time: nobody could confirm', () => {
@@ -105,15 +108,19 @@ describe('a memberlist', () => {
     cluster.run(100)
     const frames = counters.reduce((sum, counter) => sum + counter.frames, 0)
     // Observed on real hosts: 2.2 to 2.3 packets a second, both directions together.
-    expect(frames / 100).toBeGreaterThan(1.7)
-    expect(frames / 100).toBeLessThan(2.6)
+    expect(frames / 100).toBeGreaterThan(2.1)
+    expect(frames / 100).toBeLessThan(2.4)
   })
 
   it.each(SEEDS)('does not lose a node that only some cannot reach, seed %s', (seed) => {
     const cluster = settled(4, seed)
+    const incarnations = () => cluster.list(3).nodes.map((node) => node.incarnation)
+    const before = incarnations()
     cluster.bench.partition([1], [2])
     cluster.run(120)
     expect(cluster.failures).toEqual([])
+    // Nobody even had to refute: others reach both.
+    expect(incarnations()).toEqual(before)
     expect(cluster.views('m1')).toEqual(['alive', 'alive', 'alive', 'alive'])
   })
 
