@@ -46,7 +46,10 @@ describe('disks of Consul', () => {
     consul.server(lost).start()
     consul.run(2)
     expect(keysOf(consul, lost)).toEqual(keysTo(10))
-    const heal = consul.bench.partition([cut], [1, 2, 3, 4].filter((number) => number !== cut))
+    const heal = consul.bench.partition(
+      [cut],
+      [1, 2, 3, 4].filter((number) => number !== cut),
+    )
     putAll(consul, consul.leader, keysTo(60))
     consul.run(1)
     expect(waiting).toEqual([])
@@ -79,7 +82,7 @@ describe('an agent of Consul', () => {
     const consul = new ConsulBench(3, { agents: 2 }).settle()
     putAll(consul, 4, ['a'])
     const heal = consul.bench.partition([4], [1, 2, 3, 5])
-    const [write] = [consul.ask(4, 'PUT', '/v1/kv/a', 'b')]
+    const write = consul.ask(4, 'PUT', '/v1/kv/a', 'b')
     consul.runUntil(() => write.length === 1, 41)
     expect(write[0]).toMatchObject({ status: 500, body: 'rpc error making call: EOF' })
     expect(write[0]!.at - write[0]!.from).toBeGreaterThan(10)

@@ -5,8 +5,8 @@ import { parseResponseHead, type ResponseHead } from './head.ts'
 import { brokenError, HttpError, timeoutError } from './http-error.ts'
 import { MessageReader } from './message-reader.ts'
 
-/** What waits unread before TCP's window is left to close. */
-const READ_AHEAD_BYTES = 1 << 20
+/** What waits unread before TCP's window is left to close; more than the longest head. */
+const READ_AHEAD_BYTES = 2 << 20
 
 /**
  * A client's connection. A process of its own reads it at all times, as Go's does: so the end of an idle one is

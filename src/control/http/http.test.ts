@@ -170,6 +170,37 @@ describe('HTTP', () => {
     ])
   })
 
+  it('holds the server back while nobody reads', () => {
+    const sentAt: number[] = []
+    const bench = new HttpBench(function* (_request, exchange) {
+      yield* exchange.begin(200)
+      for (let i = 0; i < 32; i++) {
+        yield* exchange.chunk(new Uint8Array(1 << 20).fill(i))
+        sentAt.push(bench.server.now)
+      }
+    })
+    const seen = bench.run(
+      (function* (): Process {
+        const answer = (yield* bench.stream('/')) as HttpStream
+        yield* sleep(500 * MILLISECOND)
+        let [bytes, last] = [0, 0]
+        for (
+          let part = yield* answer.nextChunk();
+          part !== null;
+          part = yield* answer.nextChunk()
+        ) {
+          bytes += part.length
+          last = part.at(-1)!
+        }
+        bench.seen.push(bytes, last, answer.error)
+      })(),
+    )
+    expect(seen).toEqual([32 << 20, 31, null])
+    const early = sentAt.filter((time) => time < 500 * MILLISECOND).length
+    expect(early).toBeGreaterThan(1)
+    expect(early).toBeLessThan(16)
+  })
+
   it('fails as a Go client does', () => {
     const bench = new HttpBench(
       function* (request, exchange) {

@@ -1,5 +1,5 @@
 /** As Go's url.QueryEscape. */
-export function escapeQuery(text: string): string {
+function escapeQuery(text: string): string {
   return escapeRest(encodeURIComponent(text)).replace(/%20/g, '+')
 }
 

@@ -3,9 +3,27 @@ const decoder = new TextDecoder()
 
 export const NO_BYTES = new Uint8Array(0)
 
-/** UTF-8 of `text`. */
+/** Texts share memory of so many bytes: an allocation for each costs more than its encoding. */
+const SLAB_BYTES = 1 << 16
+const TEXT_MAX = SLAB_BYTES / 8
+/** UTF-8 of a UTF-16 unit. */
+const BYTES_PER_UNIT = 3
+let slab = new Uint8Array(SLAB_BYTES)
+let used = 0
+
+/** UTF-8 of `text`, not to be changed. */
 export function bytesOf(text: string): Uint8Array {
-  return text === '' ? NO_BYTES : encoder.encode(text)
+  if (text === '') return NO_BYTES
+  const most = text.length * BYTES_PER_UNIT
+  if (most > TEXT_MAX) return encoder.encode(text)
+  if (used + most > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES)
+    used = 0
+  }
+  const { written } = encoder.encodeInto(text, slab.subarray(used))
+  const bytes = slab.subarray(used, used + written)
+  used += written
+  return bytes
 }
 
 /** The text of UTF-8; what is not UTF-8 becomes U+FFFD. */

@@ -144,6 +144,27 @@ describe('a program', () => {
     bench.expectBalance()
   })
 
+  it('learns by keepalives that its peer is gone for good', () => {
+    const { bench, a, b } = twoPrograms()
+    const seen: unknown[] = []
+    b.spawn(echo(b, 80))
+    a.spawn(
+      (function* (): Process {
+        const stream = (yield* Stream.connect(a, bench.address(2), 80)) as Stream
+        seen.push(yield* stream.read(), stream.error, Math.round(a.now / SECOND))
+      })(),
+    )
+    bench.simulator.callAt(100 * SECOND, () => bench.partition([1], [2]))
+    bench.simulator.run(99 * SECOND)
+    expect(seen).toEqual([])
+    bench.simulator.run(300 * SECOND)
+    // Ten times 15 s after it was heard last, which a probe every 15 s had seen to before.
+    expect(seen).toEqual([null, 'ETIMEDOUT', expect.any(Number)])
+    expect(seen[2]).toBeGreaterThan(235)
+    expect(seen[2]).toBeLessThanOrEqual(250)
+    bench.expectBalance()
+  })
+
   it('killed, goes no further, and the kernel ends its connections and frees its ports', () => {
     const { bench, a, b } = twoPrograms()
     const seen: unknown[] = []

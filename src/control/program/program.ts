@@ -78,12 +78,19 @@ export class Program {
     this.descriptors.delete(descriptor)
   }
 
-  /** The end, at once (SIGKILL): no process goes on, and the kernel closes the sockets. */
+  /** The end (SIGKILL): no process goes on from now, and the kernel closes the sockets at its next turn. */
   kill(): void {
     if (!this.isRunning) return
     this.ended.settle(undefined)
     this.runnable = []
     this.head = 0
+    const { kernel } = this.namespace
+    // A signal from outside of the host's work interrupts a core, which then closes for it.
+    if (kernel.machine?.current === null) kernel.softirq(() => this.closeAll())
+    else this.closeAll()
+  }
+
+  private closeAll(): void {
     for (const descriptor of [...this.descriptors]) descriptor.close()
     this.descriptors.clear()
   }

@@ -1,4 +1,5 @@
 import type { Process } from '../../sim/process.ts'
+import { SECOND } from '../../sim/units.ts'
 import type { TcpListener } from '../../stack/tcp/tcp-listener.ts'
 import type { TcpSocket } from '../../stack/tcp/tcp-socket.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
@@ -7,6 +8,9 @@ import type { Descriptor, Program } from './program.ts'
 
 /** Bytes that a read asks for: Go's bufio and net/http read about as much at a time. */
 const READ_BYTES = 65536
+
+/** What Go's net package sets on every connection (defaultTCPKeepAlive). */
+const KEEPALIVE = { idle: 15 * SECOND, interval: 15 * SECOND }
 
 /** What a stream's failure is called: the system call's error, or the program's own time-out. */
 export type StreamError = string
@@ -51,6 +55,7 @@ export class Stream implements Descriptor {
       if (stream.isBroken) return stream.fail(stream.error ?? 'ECONNREFUSED')
       if (!(yield* stream.changed.wait(timeout))) return stream.fail('timeout')
     }
+    socket.setKeepalive(KEEPALIVE)
     return stream
   }
 
@@ -156,7 +161,10 @@ export class StreamListener implements Descriptor {
   *accept(): Process<Stream | null> {
     while (!this.isClosed) {
       const socket = this.listener.accept()
-      if (socket !== null) return new Stream(this.program, socket)
+      if (socket !== null) {
+        socket.setKeepalive(KEEPALIVE)
+        return new Stream(this.program, socket)
+      }
       yield* this.arrived.wait()
     }
     return null

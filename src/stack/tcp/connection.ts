@@ -22,6 +22,7 @@ import {
   UNIT_HEADER_ROOM,
 } from './constants.ts'
 import { Endpoint } from './endpoint.ts'
+import type { Keepalive, KeepaliveOptions } from './keepalive.ts'
 import type { TcpParameters } from './parameters.ts'
 import { Rack } from './rack-state.ts'
 import { ReceiveMemory } from './receive-memory.ts'
@@ -256,6 +257,9 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
   /** A write has taken less than it was given: the next one goes on with it. */
   isWriting = false
 
+  /** SO_KEEPALIVE; null = off. */
+  keepalive: Keepalive | null = null
+
   readonly retransmitTimer: KernelTimer
   readonly delayedAckTimer: KernelTimer
 
@@ -284,12 +288,20 @@ export abstract class Connection extends Endpoint implements CongestionState, Fr
     )
   }
 
+  /** setsockopt SO_KEEPALIVE and its times, on a connection that is established. */
+  setKeepalive(options: KeepaliveOptions): void {
+    const timer: KernelTimer = new KernelTimer(() => this.inKernel(timer, this.onKeepaliveTimer))
+    this.keepalive = { options, timer }
+    this.kernel.timers.arm(timer, options.idle)
+  }
+
   /** Takes it out of the table of connections. */
   abstract release(): void
   /** Puts what remains of it in its place there. */
   abstract leaveTimeWait(isHalfOpen: boolean): void
   protected abstract onRetransmitTimer(): void
   protected abstract onDelayedAckTimer(): void
+  protected abstract onKeepaliveTimer(): void
   /** Memory below TCP has become free for a sender that waited for it. */
   protected abstract onSpaceBelow(): void
 

@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts'
 import { acknowledgeRead, adaptDelay, enterQuickAcks, measureSegment } from './delayed-ack.ts'
 import type { Incoming } from './incoming.ts'
 import { growWindow } from './offered-window.ts'
+import { cut } from './stream-content.ts'
 
 /** Segments shorter than this do not widen the window. */
 const GROWING_LENGTH = 128
@@ -93,7 +94,7 @@ function putContent(tcp: Connection, segment: Incoming): void {
   if (payload === null || segment.length === 0) return
   const skip = Math.max(tcp.rcvNxt - segment.start, 0)
   if (skip < payload.length) {
-    tcp.receivedContent.put(segment.start + skip, payload.subarray(skip, segment.length))
+    tcp.receivedContent.put(segment.start + skip, cut(payload, skip, segment.length))
   }
 }
 

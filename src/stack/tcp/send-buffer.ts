@@ -6,6 +6,7 @@ import { restartAfterIdle } from './cwnd.ts'
 import { currentMss } from './mss.ts'
 import { NAGLE_PUSH, nagleOf, PUSH_ONE, pushPending, writeXmit } from './output.ts'
 import { Segment } from './segment.ts'
+import { cut } from './stream-content.ts'
 import { CHRONO_BUSY, CHRONO_SNDBUF } from './tcp-info.ts'
 import { sizeGoal } from './tso.ts'
 
@@ -75,7 +76,7 @@ export function writeData(tcp: Connection, length: number, content?: Uint8Array)
     const bytes = Math.min(goal - segment.length, length - taken)
     if (taken === 0) segment.flags &= ~TCP_PSH
     if (content !== undefined) {
-      tcp.sendContent.put(tcp.writeSeq, content.slice(taken, taken + bytes))
+      tcp.sendContent.put(tcp.writeSeq, cut(content, taken, taken + bytes))
     }
     tcp.kernel.spend(STAGE_COPY_IN, 0, bytes)
     segment.end += bytes

@@ -12,8 +12,19 @@ export class StreamContent {
     return this.chunks.length === 0
   }
 
-  /** Notes `bytes` at `start`; what is known of that range already stays as it is. */
+  /**
+   * Notes `bytes` at `start`; what is known of that range already stays as it is.
+   * @param bytes not to be changed afterwards.
+   */
   put(start: number, bytes: Uint8Array): void {
+    const { chunks } = this
+    const last = chunks[chunks.length - 1]
+    if (bytes.length === 0) return
+    if (last === undefined || endOf(last) <= start) chunks.push({ start, bytes })
+    else this.putWithin(start, bytes)
+  }
+
+  private putWithin(start: number, bytes: Uint8Array): void {
     const { chunks } = this
     let at = chunks.length
     while (at > 0 && chunks[at - 1]!.start > start) at--
@@ -40,7 +51,7 @@ export class StreamContent {
       const last = endOf(chunk)
       if (last <= start) continue
       if (chunk.start <= start && last >= end) {
-        return chunk.bytes.subarray(start - chunk.start, end - chunk.start)
+        return cut(chunk.bytes, start - chunk.start, end - chunk.start)
       }
       result ??= new Uint8Array(end - start)
       const from = Math.max(start, chunk.start)
@@ -55,8 +66,14 @@ export class StreamContent {
     const { chunks } = this
     let gone = 0
     while (gone < chunks.length && endOf(chunks[gone]!) <= offset) gone++
-    if (gone > 0) chunks.splice(0, gone)
+    if (gone === chunks.length) chunks.length = 0
+    else if (gone > 0) chunks.splice(0, gone)
   }
+}
+
+/** The part of `bytes` from `start` to `end`, which shares their memory. */
+export function cut(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end >= bytes.length ? bytes : bytes.subarray(start, end)
 }
 
 function endOf(chunk: Chunk): number {

@@ -10,6 +10,7 @@ import type { Verdict } from './endpoint.ts'
 import { beginConnect } from './handshake.ts'
 import type { Incoming } from './incoming.ts'
 import { receiveSegment } from './input.ts'
+import { keepaliveTimeout } from './keepalive.ts'
 import { currentMss } from './mss.ts'
 import { nagleOf, PUSH_ALL, writeXmit } from './output.ts'
 import { consume, readableBytes } from './receive.ts'
@@ -79,7 +80,7 @@ export class TcpSocket extends Connection {
   }
 
   /**
-   * Writes `length` bytes, of `content` or else zeros.
+   * Writes `length` bytes, of `content`, which nobody may change afterwards, or else zeros.
    * @returns bytes taken; 0 = it would block, or the connection takes none any more: see `state`.
    */
   write(length: number, content?: Uint8Array): number {
@@ -104,11 +105,11 @@ export class TcpSocket extends Connection {
     return bytes
   }
 
-  /** As `read`, with the content. */
+  /** As `read`, with the content, which nobody may change: it may be the writer's own. */
   readContent(most: number): Uint8Array {
     const bytes = Math.min(most, readableBytes(this))
     const start = this.copiedSeq
-    const content = this.receivedContent.slice(start, start + bytes)?.slice()
+    const content = this.receivedContent.slice(start, start + bytes)
     this.read(bytes)
     return content ?? new Uint8Array(bytes)
   }
@@ -181,6 +182,10 @@ export class TcpSocket extends Connection {
 
   protected onDelayedAckTimer(): void {
     delayedAckTimeout(this)
+  }
+
+  protected onKeepaliveTimer(): void {
+    keepaliveTimeout(this)
   }
 
   protected onSpaceBelow(): void {

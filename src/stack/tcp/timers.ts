@@ -59,4 +59,5 @@ export function cancelTimers(tcp: Connection): void {
   const { timers } = tcp.kernel
   clearTimer(tcp)
   timers.cancel(tcp.delayedAckTimer)
+  if (tcp.keepalive !== null) timers.cancel(tcp.keepalive.timer)
 }

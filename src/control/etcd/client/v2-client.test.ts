@@ -214,15 +214,18 @@ describe('a v2 watcher', () => {
     // The second answer is empty as often as it is asked for; the first member dies meanwhile.
     const watcher = keys.watcher('a')
     const seen: number[] = []
+    const texts: unknown[] = []
     fakes.client.after(55 * MILLISECOND, () => fakes.kill(order[0]!))
     fakes.run(
       (function* (): Process {
         seen.push(((yield* watcher.next()) as V2Response).node.modifiedIndex)
-        const failure = yield* watcher.next(100 * MILLISECOND)
-        expect(failure).toBeInstanceOf(V2ClientError)
+        const failure = (yield* watcher.next(100 * MILLISECOND)) as V2ClientError
+        texts.push(failure.text, fakes.client.now)
       })(),
     )
     expect(seen).toEqual([4])
+    expect(texts).toEqual(['context deadline exceeded', expect.any(Number)])
+    expect(texts[1]).toBeLessThan(120 * MILLISECOND)
     const polls = fakes.requests.map((line) => line.replace(/ .*waitIndex=/, ' '))
     expect(polls.slice(0, 4)).toEqual(['0', '5', '5', '5'].map((index) => `${order[0]} ${index}`))
     expect(polls.at(-1)).toBe(`${order[1]} 5`)

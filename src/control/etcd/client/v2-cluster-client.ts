@@ -33,7 +33,7 @@ const UNAVAILABLE = 'client: etcd cluster is unavailable or misconfigured'
  * does not answer or answers with a server error. It stays with the one that answered. The order is drawn.
  */
 export class V2ClusterClient {
-  private readonly program: Program
+  readonly program: Program
   private readonly http: HttpClient
   private readonly headerTimeout: number
   private members: readonly StoreAddress[] = []

@@ -62,7 +62,7 @@ export class V2KeyValueClient implements KeyValueClient {
   }
 
   /** One event a poll. When events were missed it reads all, and goes on from there. */
-  *watch(prefix: string, onChange: (changed: KeyValue) => void): Process {
+  *watch(prefix: string, onChange: (changed: KeyValue) => void, onGap: () => void): Process {
     const directory = prefix.replace(/\/$/, '')
     let watcher: V2Watcher = this.keys.watcher(directory, { recursive: true })
     for (;;) {
@@ -75,6 +75,7 @@ export class V2KeyValueClient implements KeyValueClient {
         yield* sleep(RETRY_PAUSE)
         continue
       }
+      onGap()
       const found = yield* this.keys.get(directory, { recursive: true, quorum: true })
       if (isV2Failure(found)) continue
       for (const node of leavesOf(found.node)) onChange(keyValueOf(node))

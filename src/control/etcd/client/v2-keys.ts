@@ -142,10 +142,12 @@ export class V2Watcher {
    * @returns a failure with code 401 when events were missed: read again and make another watcher.
    */
   *next(timeout = Infinity): Process<V2Response | V2Failure> {
+    const { recursive, waitIndex } = this
+    const path = keyPath(this.key, encodeQuery({ recursive, wait: true, waitIndex }))
+    const deadline = this.client.program.now + timeout
     for (;;) {
-      const { recursive, waitIndex } = this
-      const path = keyPath(this.key, encodeQuery({ recursive, wait: true, waitIndex }))
-      const answer = yield* this.client.do({ method: 'GET', path, isWait: true }, timeout)
+      const time = deadline - this.client.program.now
+      const answer = yield* this.client.do({ method: 'GET', path, isWait: true }, time)
       if (answer instanceof V2ClientError) return answer
       const response = responseOf(answer)
       // A server that ends the poll has nothing to tell.

@@ -275,6 +275,17 @@ describe('a v3 watch', () => {
     expect(fakes.run(client.watch('a').next(0))).toBeNull()
   })
 
+  it('gives up in time at a member that does not answer', () => {
+    const { fakes, client } = setUp(1, () => () => sleep(100 * SECOND))
+    const seen: unknown[] = []
+    fakes.run(
+      (function* (): Process {
+        seen.push(yield* client.watch('a').next(2 * SECOND), fakes.client.now)
+      })(),
+    )
+    expect(seen).toEqual([null, 2 * SECOND])
+  })
+
   it('ends when what it asks for is compacted, or there is no leader', () => {
     const lines = [
       { result: { header, canceled: true, compact_revision: '6' } },

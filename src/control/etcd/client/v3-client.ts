@@ -82,6 +82,15 @@ export class V3Client {
     return answer instanceof V3Error ? answer : null
   }
 
+  /** What is left of a lease; the TTL is -1 when there is none. */
+  *timeToLive(id: string): Process<V3LeaseResult | V3Error> {
+    const body = { ID: id }
+    return resultOf(
+      yield* this.transport.call('/v3/lease/timetolive', body, 'repeatable'),
+      leaseResult,
+    )
+  }
+
   /** Renews a lease from now on until it is stopped or lost. */
   keepAlive(id: string): LeaseKeeper {
     return new LeaseKeeper(this.transport, id)

@@ -47,7 +47,7 @@ export class V3KeyValueClient implements KeyValueClient {
   }
 
   /** Begins again with what there is when the revisions that it needs have been compacted. */
-  *watch(prefix: string, onChange: (changed: KeyValue) => void): Process {
+  *watch(prefix: string, onChange: (changed: KeyValue) => void, onGap: () => void): Process {
     let revision = 0
     for (;;) {
       const watcher = this.client.watch(prefix, { isPrefix: true, revision })
@@ -57,11 +57,18 @@ export class V3KeyValueClient implements KeyValueClient {
         if (batch instanceof V3Error) break
         for (const { type, kv } of batch.events) if (type === 'PUT') onChange(keyValueOf(kv))
       }
+      onGap()
       const found = yield* this.client.get(prefix, { isPrefix: true })
       if (found instanceof V3Error) continue
       for (const kv of found.kvs) onChange(keyValueOf(kv))
       revision = found.revision + 1
     }
+  }
+
+  *compact(): Process<ClientFailure | null> {
+    const found = yield* this.client.get('')
+    const done = found instanceof V3Error ? found : yield* this.client.compact(found.revision)
+    return done instanceof V3Error ? failureOf(done) : null
   }
 }
 

@@ -93,10 +93,10 @@ export class V3Transport {
     return errorOf(answer.status, json)
   }
 
-  /** Opens a stream of lines. */
-  *open(path: string, body: Json): Process<HttpStream | V3Error> {
-    const text = JSON.stringify(body)
-    return yield* this.send((request) => this.http.stream(request), path, text, Infinity)
+  /** Opens a stream of lines. @param headerTimeout until it is open, picoseconds. */
+  *open(path: string, body: Json, headerTimeout: number): Process<HttpStream | V3Error> {
+    const begin = (request: HttpRequestOptions) => this.http.stream({ ...request, headerTimeout })
+    return yield* this.send(begin, path, JSON.stringify(body), Infinity)
   }
 
   /** A member without a connection has not seen the request: it goes to the next. */

@@ -59,7 +59,7 @@ export class V3Watcher {
     const deadline = program.now + timeout
     let backoff = BACKOFF_FIRST
     while (this.failure === null) {
-      if (this.stream === null && !(yield* this.open())) {
+      if (this.stream === null && !(yield* this.open(deadline - program.now))) {
         if (this.failure !== null) break
         if (program.now >= deadline) return null
         yield* sleep(backoff)
@@ -74,9 +74,9 @@ export class V3Watcher {
     return this.failure
   }
 
-  private *open(): Process<boolean> {
+  private *open(timeout: number): Process<boolean> {
     const body = watchRequest(this.key, this.options, this.nextRevision)
-    const stream = yield* this.transport.open('/v3/watch', body)
+    const stream = yield* this.transport.open('/v3/watch', body, timeout)
     if (!(stream instanceof V3Error)) {
       this.stream = stream
       return true
