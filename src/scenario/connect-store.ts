@@ -1,5 +1,6 @@
 import type { KeyValueClient } from '../control/cluster/key-value-client.ts'
 import type { StoreCluster } from '../control/cluster/store.ts'
+import { ConsulKeyValueClient } from '../control/consul/client/key-value.ts'
 import { V2KeyValueClient } from '../control/etcd/client/v2-key-value.ts'
 import { V3KeyValueClient } from '../control/etcd/client/v3-key-value.ts'
 import type { Program } from '../control/program/program.ts'
@@ -20,6 +21,6 @@ export function connectStore(
     case 'v3':
       return new V3KeyValueClient(program, addresses)
     case 'kv':
-      throw new Error('no client of Consul yet')
+      return new ConsulKeyValueClient(program, addresses[0]!)
   }
 }

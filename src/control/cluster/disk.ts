@@ -1,28 +1,34 @@
 import { MILLISECOND } from '../../sim/units.ts'
 import type { Program } from '../program/program.ts'
-import { Durable } from '../raft/durable.ts'
+import type { Durable } from '../raft/durable.ts'
 import type { Restored, Write } from '../raft/types.ts'
+import { type MemberParts, SOUND_PARTS } from './parts.ts'
 
 /** An SSD's fdatasync of a small write; etcd wants the 99th percentile below 10 ms. */
 export const FSYNC_DEFAULT = MILLISECOND
 
 /**
- * Where a member keeps its log: it survives the member's program. One write is flushed after the other.
- * What a killed program had begun to flush is in the page cache and still gets to the disk.
+ * Where a member keeps its log: it survives the member's program. One flush is done after the other,
+ * each of all that was written before it began. What a killed program had begun to flush is in the
+ * page cache and still gets to the disk.
  */
 export class Disk {
   /** How long a flush takes, picoseconds; Infinity = the disk hangs until it is set again. */
   private fsync: number
-  private durable = new Durable()
+  private durable: Durable
+  private readonly parts: MemberParts
   private readonly queue: { readonly write: Write; readonly done: () => void }[] = []
   private program: Program | null = null
-  private isFlushing = false
+  /** How many of the queue the flush that is being done covers: all that was written before it. */
+  private flushing = 0
   /** Counts flushes begun: one that was overtaken by a fault ends nowhere. */
   private flush = 0
   flushes = 0
 
-  constructor(fsync = FSYNC_DEFAULT) {
+  constructor(fsync = FSYNC_DEFAULT, parts = SOUND_PARTS) {
     this.fsync = fsync
+    this.parts = parts
+    this.durable = parts.durable()
   }
 
   /** What a program that starts finds. */
@@ -38,7 +44,11 @@ export class Disk {
   }
 
   private next(): void {
-    for (let head = this.queue[0]; head !== undefined && !this.isFlushing; head = this.queue[0]) {
+    for (
+      let head = this.queue[0];
+      head !== undefined && this.flushing === 0;
+      head = this.queue[0]
+    ) {
       if (head.write.sync) return this.beginFlush()
       this.queue.shift()
       this.durable.apply(head.write)
@@ -47,7 +57,7 @@ export class Disk {
   }
 
   private beginFlush(): void {
-    this.isFlushing = true
+    this.flushing = this.queue.length
     const flush = ++this.flush
     if (this.fsync === Infinity) return
     this.program!.after(this.fsync, () => {
@@ -56,18 +66,18 @@ export class Disk {
   }
 
   private endFlush(): void {
-    const { write, done } = this.queue.shift()!
-    this.durable.apply(write)
+    const flushed = this.queue.splice(0, this.flushing)
+    this.flushing = 0
     this.flushes++
-    this.isFlushing = false
-    done()
+    for (const { write } of flushed) this.durable.apply(write)
+    for (const { done } of flushed) done()
     this.next()
   }
 
   /** Changes the time of a flush; the one that is being done begins again. */
   setFsync(fsync: number): void {
     this.fsync = fsync
-    if (!this.isFlushing) return
+    if (this.flushing === 0) return
     this.beginFlush()
   }
 
@@ -77,20 +87,19 @@ export class Disk {
 
   /** The program is gone: what it was writing is in the page cache, what it had queued is not. */
   programEnded(): void {
-    const [head] = this.queue
-    if (head !== undefined && this.isFlushing) this.durable.apply(head.write)
+    for (const { write } of this.queue.slice(0, this.flushing)) this.durable.apply(write)
     this.forget()
   }
 
   /** All is lost, also what the program has yet to write: it finds an empty directory when it starts. */
   lose(): void {
     this.forget()
-    this.durable = new Durable()
+    this.durable = this.parts.durable()
   }
 
   private forget(): void {
     this.queue.length = 0
-    this.isFlushing = false
+    this.flushing = 0
     this.flush++
   }
 
@@ -102,7 +111,7 @@ export class Disk {
   /** Puts a backup in the place of what is there. */
   restore(backup: Restored): void {
     this.forget()
-    this.durable = new Durable()
+    this.durable = this.parts.durable()
     this.durable.apply({ id: 0, sync: true, ...backup })
   }
 }

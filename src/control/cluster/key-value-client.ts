@@ -26,15 +26,13 @@ export interface KeyValueClient {
   put(key: string, value: string): Process<ClientFailure | null>
   /** @returns null when there is no such key. */
   get(key: string, consistency: Consistency): Process<KeyValue | null | ClientFailure>
-  /** @returns whether the value was `expected` (null = there was none) and is `value` now. */
-  compareAndSwap(
-    key: string,
-    expected: KeyValue | null,
-    value: string,
-  ): Process<boolean | ClientFailure>
   /**
    * Follows the keys that begin with `prefix` as the library does, through failures, until its program
    * ends. Stores that tell states and not events may leave out what was overwritten at once.
+   * @param onGap called when the store no longer has the history that it needs, before all that there is
+   *   now comes as changes.
    */
-  watch(prefix: string, onChange: (changed: KeyValue) => void): Process
+  watch(prefix: string, onChange: (changed: KeyValue) => void, onGap: () => void): Process
+  /** Drops the history of changes up to now (`etcdctl compact`); absent where nobody can ask for that. */
+  compact?(): Process<ClientFailure | null>
 }

@@ -4,10 +4,11 @@ import { Condition } from '../program/condition.ts'
 import { Deferred } from '../program/deferred.ts'
 import type { Program } from '../program/program.ts'
 import type { RaftConfig } from '../raft/config.ts'
-import { Raft } from '../raft/raft.ts'
+import type { Raft } from '../raft/raft.ts'
 import type { SafetyMonitor } from '../raft/safety.ts'
 import type { Entry, Message, Ready, Role, Snapshot } from '../raft/types.ts'
 import type { Disk } from './disk.ts'
+import { SOUND_PARTS } from './parts.ts'
 
 /** What the log's entries are applied to, on every member in the same order. */
 export interface StateMachine {
@@ -96,6 +97,7 @@ export class Member {
     carrier: Carrier,
     machine: StateMachine,
     monitor: SafetyMonitor,
+    parts = SOUND_PARTS,
   ) {
     this.program = program
     this.config = config
@@ -107,7 +109,7 @@ export class Member {
     this.leaderChanged = new Condition(program)
     const restored = disk.open(program)
     if (restored.snapshot !== null) this.install(restored.snapshot)
-    this.raft = new Raft(config, restored, program.random, program.now)
+    this.raft = parts.raft(config, restored, program.random, program.now)
     // Drawn at each start: names of requests do not come twice.
     this.name = `${config.id}-${(program.random.int32() >>> 0).toString(16)}`
     program.spawn(this.run())

@@ -13,6 +13,7 @@ import { Stream } from '../program/stream.ts'
 import type { Message } from '../raft/types.ts'
 import type { EntryData } from './member.ts'
 import type { StoreAddress } from './store.ts'
+import { WordsWriter } from './words.ts'
 
 /** Where members take each other's words. */
 export const PEER_PATH = '/raft'
@@ -43,23 +44,29 @@ export class PeerLink {
   private readonly peer: StoreAddress
   private readonly dialTimeout: number
   private readonly onUnreachable: () => void
+  private readonly writer: WordsWriter
   private readonly queue: Mailbox<Item>
   private readonly sent: Condition
   private stream: Stream | null = null
   /** Requests without an answer. */
   private outstanding = 0
 
-  /** @param dialTimeout picoseconds. @param onUnreachable words were lost, or may have been. */
+  /**
+   * @param dialTimeout picoseconds. @param onUnreachable words were lost, or may have been.
+   * @param writer shared by a member's links.
+   */
   constructor(
     program: Program,
     peer: StoreAddress,
     dialTimeout: number,
     onUnreachable: () => void,
+    writer = new WordsWriter(),
   ) {
     this.program = program
     this.peer = peer
     this.dialTimeout = dialTimeout
     this.onUnreachable = onUnreachable
+    this.writer = writer
     this.queue = new Mailbox(program)
     this.sent = new Condition(program)
     program.spawn(this.run())
@@ -119,7 +126,7 @@ export class PeerLink {
       host: `${formatIpv4(address)}:${port}`,
       userAgent: '',
       headers: HEADERS,
-      body: JSON.stringify(words),
+      body: this.writer.write(words),
     })
     this.outstanding++
     this.sent.notify()

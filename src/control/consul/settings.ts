@@ -22,8 +22,6 @@ export interface ConsulSettings {
   readonly raftMultiplier: number
   /** How long a server holds a call while there is no leader. */
   readonly rpcHoldTimeout: number
-  /** How long a server that leaves goes on answering. */
-  readonly leaveDrainTime: number
   /** How often the leader compares the catalog with the gossip pool. */
   readonly reconcileInterval: number
   /** How long a failed agent stays in the catalog before it is reaped. */
@@ -42,8 +40,8 @@ const COMMON = {
 
 /**
  * Defaults by release. Sources: consul agent/consul/config.go and agent/config/default.go; the upgrade
- * notes: performance.raft_multiplier and the hold came with 0.7, leave_drain_time with 1.0, the larger
- * snapshot threshold with 1.1. The store's habits before 1.2 that matter here are those of 1.2.
+ * notes: performance.raft_multiplier and the hold came with 0.7, the larger snapshot threshold with 1.1.
+ * The store's habits before 1.2 that matter here are those of 1.2.
  */
 export const CONSUL_DEFAULTS: Readonly<Record<ConsulRelease, ConsulSettings>> = {
   '0.6': {
@@ -51,7 +49,6 @@ export const CONSUL_DEFAULTS: Readonly<Record<ConsulRelease, ConsulSettings>> = 
     version: '1.2',
     raftMultiplier: 1,
     rpcHoldTimeout: 0,
-    leaveDrainTime: 0,
     snapshotThreshold: 8192,
   },
   '1.0': {
@@ -59,7 +56,6 @@ export const CONSUL_DEFAULTS: Readonly<Record<ConsulRelease, ConsulSettings>> = 
     version: '1.2',
     raftMultiplier: 5,
     rpcHoldTimeout: 7 * SECOND,
-    leaveDrainTime: 5 * SECOND,
     snapshotThreshold: 8192,
   },
   '1.2': {
@@ -67,7 +63,6 @@ export const CONSUL_DEFAULTS: Readonly<Record<ConsulRelease, ConsulSettings>> = 
     version: '1.2',
     raftMultiplier: 5,
     rpcHoldTimeout: 7 * SECOND,
-    leaveDrainTime: 5 * SECOND,
     snapshotThreshold: 16384,
   },
   '1.8': {
@@ -75,7 +70,6 @@ export const CONSUL_DEFAULTS: Readonly<Record<ConsulRelease, ConsulSettings>> = 
     version: '1.8',
     raftMultiplier: 5,
     rpcHoldTimeout: 7 * SECOND,
-    leaveDrainTime: 5 * SECOND,
     snapshotThreshold: 16384,
   },
 }

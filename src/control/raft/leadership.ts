@@ -211,12 +211,14 @@ export class Leadership {
 
   /** True if more entries may have become durable at a quorum. */
   onAppendResponse(follower: Progress, response: AppendResponse, now: number): boolean {
-    const { log } = this.context
+    const { config, log } = this.context
     follower.contact = now
     const { index, rejected } = response
     if (rejected === undefined) return follower.accepted(index)
     // Skips at once all entries of terms that the follower has not seen.
     const { index: hint } = log.lastNotAbove(rejected.hint, rejected.hintTerm)
+    // hashicorp/raft believes a follower that lost what it had acknowledged; etcd's ends itself.
+    if (!config.timing.heartbeatCommits) follower.match = Math.min(follower.match, hint)
     if (follower.rejected(index, hint)) follower.forced = true
     return false
   }

@@ -46,6 +46,8 @@ export class Raft {
   private readonly outbox: Outbox
   private now: number
   private leadership: Leadership | null = null
+  /** Until it leads no more. */
+  private isHandingOver = false
   private readonly timer: ElectionTimer
   private tally: Tally
 
@@ -156,6 +158,7 @@ export class Raft {
   propose(data: unknown, now: number): Proposed {
     this.now = now
     if (this.leadership === null) return { ok: false, leader: this.leader }
+    if (this.isHandingOver) return { ok: false, leader: null }
     return { ok: true, index: this.append(data), term: this.term }
   }
 
@@ -230,11 +233,13 @@ export class Raft {
   }
 
   /**
-   * A leader asks a follower that has its whole log to take over (dissertation 3.10).
-   * @returns whom; null when there is none, or this member does not lead.
+   * A leader asks a follower that has its whole log to take over (dissertation 3.10), and takes no more
+   * proposals: with them the others' logs would outgrow the heir's.
+   * @returns whom; null when there is none yet, or this member does not lead.
    */
   transferLeadership(now: number): string | null {
     this.now = now
+    this.isHandingOver = this.leadership !== null
     const heir = this.leadership?.upToDateFollower() ?? null
     if (heir !== null) this.outbox.send({ type: 'timeoutNow', ...this.header(heir) })
     return heir
@@ -459,6 +464,7 @@ export class Raft {
       this.reads.push({ context, index: null })
     }
     this.leadership = null
+    this.isHandingOver = false
   }
 
   private fail(reason: string): void {

@@ -6,6 +6,9 @@ const WINDOW = 1 << 16
 const TERMS = 1024
 const VIOLATIONS_MAX = 100
 
+/** Entries whose content is kept as well: to compare two costs less than to hash one. A power of two. */
+const RECENT = 1 << 10
+
 /** Of a long string so many characters count, spread evenly; its length always does. */
 const SAMPLES = 64
 
@@ -23,6 +26,12 @@ interface Applied {
   /** The term of the member that applied it first: the entry was committed in this one or before. */
   readonly knownIn: number
   readonly by: string
+}
+
+interface Recent {
+  readonly index: number
+  readonly data: unknown
+  readonly hash: number
 }
 
 interface Watched {
@@ -44,6 +53,8 @@ export class SafetyMonitor {
   private readonly logs = new Map<number, Seen[]>()
   private readonly appliedAt = new Map<number, Applied>()
   private readonly members = new Map<string, Watched>()
+  /** By the low bits of the index. */
+  private readonly recent: (Recent | undefined)[] = []
   private lastLogged = 0
   private lastApplied = 0
 
@@ -108,7 +119,7 @@ export class SafetyMonitor {
   }
 
   private compareLogs(by: string, index: number, term: number, before: number, data: unknown) {
-    const hash = hashOf(data)
+    const hash = this.hashAt(index, data)
     const seen = this.logs.get(index)
     const same = seen?.find((each) => each.term === term)
     if (same === undefined) {
@@ -127,6 +138,16 @@ export class SafetyMonitor {
     )
   }
 
+  /** `hashOf` an entry's data: each member has it twice, when it is written and when it is applied. */
+  private hashAt(index: number, data: unknown): number {
+    const slot = index & (RECENT - 1)
+    const latest = this.recent[slot]
+    if (latest?.index === index && isSame(latest.data, data)) return latest.hash
+    const hash = hashOf(data)
+    this.recent[slot] = { index, data, hash }
+    return hash
+  }
+
   private advanceLogs(index: number): void {
     for (let old = this.lastLogged + 1; old <= index; old++) this.logs.delete(old - WINDOW)
     this.lastLogged = index
@@ -143,7 +164,7 @@ export class SafetyMonitor {
   }
 
   private compareApplied(raft: Raft, index: number, term: number, data: unknown): void {
-    const hash = hashOf(data)
+    const hash = this.hashAt(index, data)
     const first = this.appliedAt.get(index)
     if (first === undefined) {
       this.appliedAt.set(index, { term, hash, knownIn: raft.term, by: raft.id })
@@ -158,6 +179,23 @@ export class SafetyMonitor {
     }
   }
 }
+
+/** Whether two JSON values are the same, their objects' keys in the same order. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const [keys, others] = [Object.keys(a), Object.keys(b)]
+  if (keys.length !== others.length) return false
+  const [from, to] = [a as Fields, b as Fields]
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!
+    if (key !== others[i] || !isSame(from[key], to[key])) return false
+  }
+  return true
+}
+
+type Fields = Readonly<Record<string, unknown>>
 
 /** 32 bits of a JSON value; an object's keys count in their order. */
 export function hashOf(value: unknown): number {

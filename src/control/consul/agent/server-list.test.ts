@@ -4,7 +4,7 @@ import { ServerList } from './server-list.ts'
 
 function listOf(...names: string[]): ServerList {
   const list = new ServerList()
-  names.forEach((name, address) => list.add({ name, address }))
+  for (const [address, name] of names.entries()) list.add({ name, address })
   return list
 }
 

@@ -1,13 +1,16 @@
 import type { Process } from '../../../sim/process.ts'
-import type { Member as PoolMember } from '../../gossip/serf/members.ts'
+import type { Member, MemberEventType } from '../../gossip/serf/members.ts'
 import { Condition } from '../../program/condition.ts'
 import { Mailbox } from '../../program/mailbox.ts'
 import type { Fibre } from '../../program/program.ts'
+import { SerfHealth } from '../serf-health.ts'
 import type { Command } from '../store/commands.ts'
-import { type PoolStatus, reconcileAll, reconcileMember } from './reconcile.ts'
 import type { ConsulServer } from './server.ts'
 
-type PoolEvent = Pick<PoolMember, 'name' | 'address'> & { readonly status: PoolStatus }
+interface PoolEvent {
+  readonly type: MemberEventType
+  readonly member: Member
+}
 
 /** What a server does while it leads: it ends sessions, reaps tombstones and keeps the catalog by gossip. */
 export class Leading {
@@ -78,14 +81,13 @@ export class Leading {
   private *reconcile(): Process {
     const { program, service, environment } = this.server
     const { settings, self } = environment
-    const { catalog } = service.store
+    const health = new SerfHealth(self.name, service.store.catalog)
     for (;;) {
       const end = program.now + settings.reconcileInterval
-      const members = this.server.poolMembers
-      for (const command of reconcileAll(catalog, members, self.name)) yield* this.settle(command)
+      for (const command of health.reconcile(this.server.poolMembers)) yield* this.settle(command)
       while (program.now < end) {
         const event = yield* this.events.take(end - program.now)
-        const command = event === null ? null : reconcileMember(catalog, event, self.name)
+        const command = event === null ? null : health.commandFor(event)
         if (command !== null) yield* this.settle(command)
       }
     }

@@ -169,9 +169,6 @@ export class ConsulServer implements Carrier {
   }
 
   private onEvent(event: SerfEvent): void {
-    if (!('member' in event)) return
-    const { name, address, status } = event.member
-    const isReaped = event.type === 'member-reap'
-    this.leading.tell({ name, address, status: isReaped ? 'reaped' : status })
+    if ('member' in event) this.leading.tell(event)
   }
 }

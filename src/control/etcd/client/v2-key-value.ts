@@ -14,8 +14,6 @@ import {
   isV2Failure,
   V2_EVENT_INDEX_CLEARED,
   V2_KEY_NOT_FOUND,
-  V2_NODE_EXISTS,
-  V2_TEST_FAILED,
   type V2Failure,
   type V2KeyNode,
   V2KeysError,
@@ -45,20 +43,6 @@ export class V2KeyValueClient implements KeyValueClient {
     const found = yield* this.keys.get(key, { quorum: consistency === 'linearizable' })
     if (!isV2Failure(found)) return keyValueOf(found.node)
     return hasCode(found, V2_KEY_NOT_FOUND) ? null : failureOf(found)
-  }
-
-  *compareAndSwap(
-    key: string,
-    expected: KeyValue | null,
-    value: string,
-  ): Process<boolean | ClientFailure> {
-    const condition = expected === null ? { prevExist: false } : { prevIndex: expected.revision }
-    const done = yield* this.keys.set(key, value, condition)
-    if (!isV2Failure(done)) return true
-    const isRefused = [V2_TEST_FAILED, V2_NODE_EXISTS, V2_KEY_NOT_FOUND].some((code) =>
-      hasCode(done, code),
-    )
-    return isRefused ? false : failureOf(done)
   }
 
   /** One event a poll. When events were missed it reads all, and goes on from there. */

@@ -9,10 +9,13 @@ import {
 import type { StoreAddress } from '../../cluster/store.ts'
 import type { Program } from '../../program/program.ts'
 import { V3Client } from './v3-client.ts'
-import { V3Error, type V3KeyValue } from './v3-messages.ts'
+import { CODE_OUT_OF_RANGE, V3Error, type V3KeyValue } from './v3-messages.ts'
 
 /** What etcdctl gives an operation: its default command timeout and a little. */
 const TIMEOUT = 10 * SECOND
+
+/** Only the revision of the answer matters; the API server of Kubernetes compacts by a key of this name. */
+const COMPACT_KEY = 'compact_rev_key'
 
 /** Keys and values of etcd v3: a client with its context of 10 s an operation. */
 export class V3KeyValueClient implements KeyValueClient {
@@ -35,17 +38,6 @@ export class V3KeyValueClient implements KeyValueClient {
     return kv === undefined ? null : keyValueOf(kv)
   }
 
-  *compareAndSwap(
-    key: string,
-    expected: KeyValue | null,
-    value: string,
-  ): Process<boolean | ClientFailure> {
-    const revision = expected?.revision ?? 0
-    const compare = { key, result: 'EQUAL', target: 'MOD', value: revision } as const
-    const done = yield* this.client.txn([compare], [{ put: key, value }])
-    return done instanceof V3Error ? failureOf(done) : done.succeeded
-  }
-
   /** Begins again with what there is when the revisions that it needs have been compacted. */
   *watch(prefix: string, onChange: (changed: KeyValue) => void, onGap: () => void): Process {
     let revision = 0
@@ -66,8 +58,10 @@ export class V3KeyValueClient implements KeyValueClient {
   }
 
   *compact(): Process<ClientFailure | null> {
-    const found = yield* this.client.get('')
+    const found = yield* this.client.get(COMPACT_KEY)
     const done = found instanceof V3Error ? found : yield* this.client.compact(found.revision)
+    // Nothing has changed since the last time.
+    if (done instanceof V3Error && done.code === CODE_OUT_OF_RANGE) return null
     return done instanceof V3Error ? failureOf(done) : null
   }
 }
