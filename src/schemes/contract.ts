@@ -97,6 +97,8 @@ export interface SchemeContext {
   readonly network: string
   readonly mode: 'l2' | 'l3' | 'cloud'
   readonly fabricSubnet: Ipv4Prefix
+  /** The scenario's store; null when it has none. */
+  readonly store: { readonly kind: string; readonly version: string } | null
   /** All hosts, with the number of their containers on this network. */
   readonly hosts: readonly {
     readonly name: string

@@ -45,6 +45,13 @@ export class Bench {
     const scenario = contractScenario(scheme, options, more)
     this.world = buildWorld(scenario, new Schemes([scheme]))
     this.run(SECOND)
+    while (this.isAttaching() && this.world.simulator.now < PATIENCE) this.run(SECOND)
+  }
+
+  /** With a store behind the network its containers wait for their hosts' subnets. */
+  private isAttaching(): boolean {
+    const { endpoints, attachFailures } = this.world
+    return attachFailures.length === 0 && [...endpoints.values()].some(({ length }) => length === 0)
   }
 
   run(duration: number): void {

@@ -46,6 +46,28 @@ const CONTRACTS: readonly SchemeContract[] = [
     options: { backend },
     small: { backend, subnet: '10.244.0.0/24', subnetLen: 28 },
   })),
+  ...[
+    { subnetManager: 'etcd-v2', backend: 'host-gw', kind: 'etcd' },
+    { subnetManager: 'etcd-v3', backend: 'vxlan', kind: 'etcd' },
+    { subnetManager: 'kube', backend: 'vxlan', kind: 'kube' },
+  ].map(({ kind, ...options }) => ({
+    name: `flannel/${options.backend}/${options.subnetManager}`,
+    scheme: scheme('flannel'),
+    options,
+    small: { ...options, subnet: '10.244.0.0/24', subnetLen: 28 },
+    store: { kind, members: 1 },
+  })),
+  ...['etcd', 'consul'].map((kind) => ({
+    name: `docker-overlay/classic, ${kind}`,
+    scheme: scheme('docker-overlay'),
+    small: { subnet: '10.0.9.0/28' },
+    store: { kind, members: 1 },
+    skip: [
+      { test: 'host to own container', reason: 'the network has a namespace of its own' },
+      { test: 'jumbo', reason: 'the driver takes 1500 for the MTU of every underlay' },
+      { test: 'daemon crash', reason: 'a daemon that is stopped ends its containers' },
+    ] as const,
+  })),
 ]
 
 for (const contract of CONTRACTS) schemeContract(contract)

@@ -20,7 +20,7 @@ export class Deferred<T extends NonNullable<unknown>> {
 
   /** @param timeout picoseconds. @returns null when the time is over. */
   *wait(timeout = Infinity): Process<T | null> {
-    if (this.value === null) yield* this.settled.wait(timeout)
+    if (this.value === null) yield this.settled.until(timeout)
     return this.value
   }
 }

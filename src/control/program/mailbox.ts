@@ -25,8 +25,9 @@ export class Mailbox<T extends NonNullable<unknown>> {
   poll(): T | null {
     const message = this.messages[this.head]
     if (message === undefined) return null
-    if (++this.head === this.messages.length) {
-      this.messages = []
+    this.head++
+    if (this.head === this.messages.length) {
+      this.messages.length = 0
       this.head = 0
     }
     return message
@@ -38,7 +39,7 @@ export class Mailbox<T extends NonNullable<unknown>> {
       const message = this.poll()
       if (message !== null) return message
       // Several may wait for one message: who comes late waits on, for its whole time again.
-      if (!(yield* this.arrived.wait(timeout))) return null
+      if (!(yield this.arrived.until(timeout))) return null
     }
   }
 }

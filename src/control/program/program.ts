@@ -27,9 +27,11 @@ export class Program {
   private readonly thread: Schedulable
   private readonly timers: Timers
   private readonly descriptors = new Set<Descriptor>()
-  /** Waiting for their turn are [head, end). */
-  private runnable: { readonly fibre: Fibre<unknown>; readonly value: unknown }[] = []
+  /** Waiting for their turn are [head, tail), each with what it is resumed with. */
+  private readonly runnable: (Fibre<unknown> | null)[] = []
+  private readonly values: unknown[] = []
   private head = 0
+  private tail = 0
 
   /** @param name unique on its host: it names the program's own stream of chance. */
   constructor(namespace: NetNamespace, name: string) {
@@ -82,8 +84,10 @@ export class Program {
   kill(): void {
     if (!this.isRunning) return
     this.ended.settle(undefined)
-    this.runnable = []
+    this.runnable.length = 0
+    this.values.length = 0
     this.head = 0
+    this.tail = 0
     const { kernel } = this.namespace
     // A signal from outside of the host's work interrupts a core, which then closes for it.
     if (kernel.machine?.current === null) kernel.softirq(() => this.closeAll())
@@ -98,19 +102,25 @@ export class Program {
   /** Called by a process that can go on. */
   enqueue(fibre: Fibre<unknown>, value: unknown): void {
     if (!this.isRunning) return
-    this.runnable.push({ fibre, value })
+    this.runnable[this.tail] = fibre
+    this.values[this.tail++] = value
     this.thread.wake()
   }
 
   private step(): boolean {
-    const next = this.runnable[this.head]
-    if (next === undefined) return false
-    if (++this.head === this.runnable.length) {
-      this.runnable = []
+    const { runnable, values, head } = this
+    if (head === this.tail) return false
+    const fibre = runnable[head]!
+    const value = values[head]
+    runnable[head] = null
+    values[head] = undefined
+    this.head++
+    if (this.head === this.tail) {
       this.head = 0
+      this.tail = 0
     }
-    next.fibre.run(next.value)
-    return this.head < this.runnable.length
+    fibre.run(value)
+    return this.head < this.tail
   }
 }
 

@@ -53,7 +53,7 @@ export class Stream implements Descriptor {
     if (refusal !== null) return stream.fail(refusal)
     while (socket.state !== 'ESTABLISHED') {
       if (stream.isBroken) return stream.fail(stream.error ?? 'ECONNREFUSED')
-      if (!(yield* stream.changed.wait(timeout))) return stream.fail('timeout')
+      if (!(yield stream.changed.until(timeout))) return stream.fail('timeout')
     }
     socket.setKeepalive(KEEPALIVE)
     return stream
@@ -91,7 +91,7 @@ export class Stream implements Descriptor {
     const { socket } = this
     while (this.readable === 0) {
       if (this.atEnd) return null
-      if (!(yield* this.changed.wait(timeout))) {
+      if (!(yield this.changed.until(timeout))) {
         this.error ??= 'timeout'
         return null
       }
@@ -99,15 +99,30 @@ export class Stream implements Descriptor {
     return socket.readContent(READ_BYTES)
   }
 
-  /** Writes all of it, waiting for room. @returns whether it was taken. */
-  *write(content: Uint8Array): Process<boolean> {
+  /** What is there to be read; null when that is nothing. */
+  poll(): Uint8Array | null {
+    return this.readable === 0 ? null : this.socket.readContent(READ_BYTES)
+  }
+
+  /** Writes from `from` on as much as there is room for. @returns up to where it was taken. */
+  offer(content: Uint8Array, from = 0): number {
     const { socket } = this
-    let at = 0
+    let at = from
+    while (at < content.length && !this.isBroken) {
+      const taken = socket.write(content.length - at, at === 0 ? content : content.subarray(at))
+      if (taken === 0) break
+      at += taken
+    }
+    return at
+  }
+
+  /** Writes all of it from `from` on, waiting for room. @returns whether it was taken. */
+  *write(content: Uint8Array, from = 0): Process<boolean> {
+    let at = this.offer(content, from)
     while (at < content.length) {
       if (this.isBroken) return false
-      const taken = socket.write(content.length - at, at === 0 ? content : content.subarray(at))
-      at += taken
-      if (taken === 0 && !this.isBroken) yield* this.changed.wait()
+      yield this.changed.until(Infinity)
+      at = this.offer(content, at)
     }
     return true
   }
@@ -165,7 +180,7 @@ export class StreamListener implements Descriptor {
         socket.setKeepalive(KEEPALIVE)
         return new Stream(this.program, socket)
       }
-      yield* this.arrived.wait()
+      yield this.arrived.until(Infinity)
     }
     return null
   }

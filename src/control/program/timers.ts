@@ -58,6 +58,8 @@ class TimerQueue {
   private readonly release: () => void
   private timers: Timer[] = []
   private head = 0
+  /** While timers run they may set others, which are then seen to at the end. */
+  private isPending = false
 
   constructor(simulator: Simulator, release: () => void) {
     this.simulator = simulator
@@ -66,7 +68,9 @@ class TimerQueue {
 
   push(timer: Timer): void {
     this.timers.push(timer)
-    if (this.timers.length - this.head === 1) this.simulator.at(timer.at, this)
+    if (this.isPending) return
+    this.isPending = true
+    this.simulator.at(timer.at, this)
   }
 
   fire(): void {
@@ -78,7 +82,10 @@ class TimerQueue {
       timer.run()
     }
     const next = timers[this.head]
-    if (next === undefined) return this.release()
+    if (next === undefined) {
+      this.isPending = false
+      return this.release()
+    }
     simulator.at(next.at, this)
     if (this.head < COMPACT_FROM || this.head * 2 < timers.length) return
     this.timers = timers.slice(this.head)

@@ -1,6 +1,8 @@
 import type { Host } from '../../host/host.ts'
+import { Vxlan } from '../../host/vxlan.ts'
 import { SECOND } from '../../sim/units.ts'
-import { formatPrefix } from '../../wire/ipv4-address.ts'
+import { contains, formatPrefix, type Ipv4Prefix } from '../../wire/ipv4-address.ts'
+import type { MacAddress } from '../../wire/mac-address.ts'
 import type { Lease } from './lease.ts'
 import type { FlannelOptions } from './options.ts'
 
@@ -8,6 +10,10 @@ import type { FlannelOptions } from './options.ts'
 export interface Backend {
   /** MTU that is left for containers. */
   readonly mtu: number
+  /** Of the device that the others are told of; null where there is none. */
+  readonly vtepMac: MacAddress | null
+  /** The host's own subnet is known. */
+  configure(subnet: Ipv4Prefix): void
   /** A lease of another host has come or changed. */
   leaseAdded(lease: Lease): void
   leaseRemoved(lease: Lease): void
@@ -25,31 +31,55 @@ export const VXLAN_OVERHEAD = 50
 export const deviceName = (vni: number) => `flannel.${vni}`
 
 /** pkg/backend/vxlan: one device; a neighbour, an FDB entry and a route for each other host. */
-export class VxlanBackend implements Backend {
+class VxlanBackend implements Backend {
   readonly mtu: number
+  readonly vtepMac: MacAddress
   private readonly host: Host
+  private readonly options: FlannelOptions
   private readonly device: string
   private readonly log: Log
 
-  constructor(host: Host, own: Lease, options: FlannelOptions, log: Log) {
+  /** @param mac of the device, unless there is one already that suits. */
+  constructor(host: Host, mac: MacAddress, options: FlannelOptions, log: Log) {
     this.host = host
+    this.options = options
     this.log = log
     this.device = deviceName(options.vni)
     this.mtu = host.nic.mtu - VXLAN_OVERHEAD
-    const { commands } = host
-    commands.link.add({
-      name: this.device,
+    this.vtepMac = this.ensureDevice(mac)
+  }
+
+  /** A device that an earlier start has left is kept, and with it its MAC address (ensureLink). */
+  private ensureDevice(mac: MacAddress): MacAddress {
+    const { host, device: name, options } = this
+    const existing = host.root.device(name)
+    if (existing instanceof Vxlan) return existing.mac
+    host.commands.link.add({
+      name,
       type: 'vxlan',
       vni: options.vni,
-      local: own.publicIp,
+      local: host.address,
       lower: host.nic,
       dstPort: options.port,
       learning: false,
-      mac: own.vtepMac,
+      mac,
       mtu: this.mtu,
     })
-    // A /32, so that no connected route and no broadcast come with it.
-    commands.addr.add({ address: own.subnet.base, length: 32 }, this.device)
+    return mac
+  }
+
+  /** A /32, so that no connected route and no broadcast come with it; one of another lease goes. */
+  configure({ base }: Ipv4Prefix): void {
+    const { root, commands } = this.host
+    const device = root.device(this.device)!
+    for (const old of device.addresses) {
+      if (old.address !== base && contains(this.options.subnet, old.address)) {
+        root.removeAddress(device, old)
+      }
+    }
+    if (!device.addresses.some(({ address }) => address === base)) {
+      commands.addr.add({ address: base, length: 32 }, this.device)
+    }
     commands.link.up(this.device)
   }
 
@@ -57,6 +87,10 @@ export class VxlanBackend implements Backend {
   leaseAdded({ subnet, publicIp, vtepMac }: Lease): void {
     const { commands } = this.host
     const dev = this.device
+    if (vtepMac === null) {
+      this.log('error decoding subnet lease JSON')
+      return
+    }
     if (!commands.neigh.replace({ dst: subnet.base, lladdr: vtepMac, dev, nud: 'PERMANENT' })) {
       this.log(`AddARP failed: no buffer space available, ${formatPrefix(subnet)}`)
       return
@@ -77,7 +111,7 @@ export class VxlanBackend implements Backend {
   leaseRemoved({ subnet, publicIp, vtepMac }: Lease): void {
     const { commands } = this.host
     commands.neigh.delete(subnet.base, this.device)
-    commands.fdb.delete(vtepMac, this.device, publicIp)
+    if (vtepMac !== null) commands.fdb.delete(vtepMac, this.device, publicIp)
     commands.route.delete(subnet)
   }
 
@@ -90,8 +124,9 @@ export class VxlanBackend implements Backend {
 const ROUTE_CHECK_INTERVAL = 10 * SECOND
 
 /** pkg/backend/hostgw: the other hosts are the gateways of their subnets. */
-export class HostGwBackend implements Backend {
+class HostGwBackend implements Backend {
   readonly mtu: number
+  readonly vtepMac = null
   private readonly host: Host
   private readonly log: Log
   private readonly leases: Lease[] = []
@@ -104,6 +139,8 @@ export class HostGwBackend implements Backend {
     this.scheduleCheck()
   }
 
+  configure(): void {}
+
   private scheduleCheck(): void {
     this.host.kernel.simulator.after(ROUTE_CHECK_INTERVAL, { fire: () => this.check() })
   }
@@ -115,6 +152,7 @@ export class HostGwBackend implements Backend {
   }
 
   leaseAdded(lease: Lease): void {
+    this.forget(lease)
     this.leases.push(lease)
     this.program(lease)
   }
@@ -129,9 +167,13 @@ export class HostGwBackend implements Backend {
   }
 
   leaseRemoved(lease: Lease): void {
-    const at = this.leases.findIndex((other) => other.host === lease.host)
-    if (at >= 0) this.leases.splice(at, 1)
+    this.forget(lease)
     this.host.commands.route.delete(lease.subnet)
+  }
+
+  private forget({ subnet }: Lease): void {
+    const at = this.leases.findIndex((other) => other.subnet.base === subnet.base)
+    if (at >= 0) this.leases.splice(at, 1)
   }
 
   start(): void {
@@ -142,5 +184,20 @@ export class HostGwBackend implements Backend {
 
   stop(): void {
     this.running = false
+  }
+}
+
+/** @param mac for a device of the backend that is not there yet. */
+export function makeBackend(
+  host: Host,
+  mac: MacAddress,
+  options: FlannelOptions,
+  log: Log,
+): Backend {
+  switch (options.backend) {
+    case 'vxlan':
+      return new VxlanBackend(host, mac, options, log)
+    case 'host-gw':
+      return new HostGwBackend(host, log)
   }
 }

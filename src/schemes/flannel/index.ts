@@ -1,8 +1,11 @@
 import { formatPrefix } from '../../wire/ipv4-address.ts'
 import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
 import { deviceName, VXLAN_OVERHEAD } from './backend.ts'
-import { BRIDGE, Flanneld } from './daemon.ts'
-import { type FlannelOptions, flannelOptions, subnetLengthOf } from './options.ts'
+import { BRIDGE } from './cni.ts'
+import { checkManager, noteOf } from './manager-options.ts'
+import { type FlannelOptions, flannelOptions, isEtcd, subnetLengthOf } from './options.ts'
+import { startManaged } from './start-managed.ts'
+import { StaticFlanneld } from './static-daemon.ts'
 
 /** The checks of pkg/subnet/config.go, and whether the pool has a subnet for every host. */
 function check(options: FlannelOptions, context: SchemeContext): readonly SchemeFinding[] {
@@ -17,8 +20,19 @@ function check(options: FlannelOptions, context: SchemeContext): readonly Scheme
       },
     ]
   }
-  const subnets = 2 ** (length - subnet.length)
   const members = context.hosts.filter((host) => host.containers > 0)
+  const findings = [...checkRoom(options, members), ...checkManager(options, context)]
+  if (findings.length > 0) return findings
+  return options.backend === 'vxlan' ? checkDevice(options, members) : []
+}
+
+function checkRoom(
+  options: FlannelOptions,
+  members: SchemeContext['hosts'],
+): readonly SchemeFinding[] {
+  const { subnet } = options
+  const length = subnetLengthOf(options)
+  const subnets = subnetsOf(options)
   if (members.length > subnets) {
     return [
       {
@@ -32,7 +46,7 @@ function check(options: FlannelOptions, context: SchemeContext): readonly Scheme
   }
   const room = 2 ** (32 - length) - 3
   const crowded = members.find((host) => host.containers > room)
-  if (!crowded) return options.backend === 'vxlan' ? checkDevice(options, members) : []
+  if (!crowded) return []
   return [
     {
       path: ['subnet'],
@@ -40,6 +54,12 @@ function check(options: FlannelOptions, context: SchemeContext): readonly Scheme
       remedy: `give a shorter subnetLen than ${length}`,
     },
   ]
+}
+
+/** SubnetMin leaves the first one out, where flanneld itself chooses. */
+function subnetsOf(options: FlannelOptions): number {
+  const all = 2 ** (subnetLengthOf(options) - options.subnet.length)
+  return isEtcd(options) ? all - 1 : all
 }
 
 /** Linux's limits of a device: 15 characters of name (IFNAMSIZ), an MTU of 68 (ETH_MIN_MTU). */
@@ -63,12 +83,13 @@ export const flannelScheme: Scheme<FlannelOptions> = {
   name: 'flannel',
   summary: 'A subnet for each host out of one pool; VXLAN or routes between the hosts.',
   options: flannelOptions,
-  variant: (options) => `flannel/${options.backend}`,
+  variant: ({ backend, subnetManager }) =>
+    subnetManager === 'static' ? `flannel/${backend}` : `flannel/${backend}/${subnetManager}`,
   claims: ({ vni }) => [BRIDGE, deviceName(vni), 'the chain FLANNEL-POSTRTG'],
   check,
-  note: (options) =>
-    options.subnetManager === 'static'
-      ? 'subnets were handed to every host at its start; no store is involved'
-      : null,
-  startHost: (host, network) => new Flanneld(host, network),
+  note: noteOf,
+  startHost: (host, network) =>
+    network.options.subnetManager === 'static'
+      ? new StaticFlanneld(host, network)
+      : startManaged(host, network),
 }

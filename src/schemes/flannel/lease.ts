@@ -6,20 +6,24 @@ import { type FlannelOptions, subnetLengthOf } from './options.ts'
 
 /** A host's subnet as the others see it. */
 export interface Lease {
-  readonly host: string
   readonly subnet: Ipv4Prefix
   readonly publicIp: Ipv4Address
-  /** MAC address of the host's VXLAN device. */
+  /** MAC address of the host's VXLAN device; null where the backend has none. */
+  readonly vtepMac: MacAddress | null
+}
+
+export interface StaticLease extends Lease {
+  readonly host: string
   readonly vtepMac: MacAddress
 }
 
-const leases = new WeakMap<NetworkSpec<FlannelOptions>, readonly Lease[]>()
+const leases = new WeakMap<NetworkSpec<FlannelOptions>, readonly StaticLease[]>()
 
 /**
  * The leases of a network that is configured by hand: the k-th host has the k-th subnet of the pool,
  * and every host knows all of them from its start.
  */
-export function staticLeases(network: NetworkSpec<FlannelOptions>): readonly Lease[] {
+export function staticLeases(network: NetworkSpec<FlannelOptions>): readonly StaticLease[] {
   let known = leases.get(network)
   if (!known) {
     const length = subnetLengthOf(network.options)
@@ -35,7 +39,7 @@ export function staticLeases(network: NetworkSpec<FlannelOptions>): readonly Lea
 }
 
 /** A locally administered unicast address, as the kernel draws it for a new device. */
-function randomUnicastMac(random: RandomStream): MacAddress {
+export function randomUnicastMac(random: RandomStream): MacAddress {
   const hi = ((random.int32() & 0xfeffff) | 0x020000) & 0xffffff
   return macOf(hi, random.int32() & 0xffffff)
 }

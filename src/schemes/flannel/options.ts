@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { count, ipv4Prefix, mtu } from '../option-types.ts'
+import { SECOND } from '../../sim/units.ts'
+import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import type { NetworkMember } from '../contract.ts'
+import { count, duration, ipv4Address, ipv4Prefix, mtu } from '../option-types.ts'
+
+/** flanneld's own, picoseconds. */
+export const LEASE_TTL_DEFAULT = 24 * 3600 * SECOND
+export const RENEW_MARGIN_DEFAULT = 3600 * SECOND
+
+/** A value for each of some hosts. */
+const byHost = <T extends z.ZodType>(value: T) => z.record(z.string(), value)
 
 export const flannelOptions = z.strictObject({
   backend: z
@@ -15,9 +25,41 @@ export const flannelOptions = z.strictObject({
       '`SubnetLen`. Default: 24, or two more than the pool where that is smaller than /22.',
     ),
   subnetManager: z
-    .enum(['static'])
+    .enum(['static', 'etcd-v2', 'etcd-v3', 'kube'])
     .default('static')
-    .describe('Who hands out the subnets. `static`: they are given to every host at its start.'),
+    .describe(
+      'Who hands out the subnets. `static`: every host is told all of them at its start; else the ' +
+        'store: by its keys of v2 or v3, whose configuration the first host writes at the start as ' +
+        'etcdctl does, or as node records of Kubernetes.',
+    ),
+  version: z
+    .enum(['0.11', '0.16', '0.27', '0.28'])
+    .exactOptional()
+    .describe(
+      'Release whose behaviour applies. Default: 0.11 with etcd-v2, else 0.28. Until 0.15 a host ' +
+        'takes its last subnet back even if another has it; until 0.27 a watch that was compacted ' +
+        'never recovers.',
+    ),
+  etcdPrefix: z
+    .string()
+    .regex(/^(\/[\w.-]+)+$/, { error: 'a path such as /coreos.com/network' })
+    .default('/coreos.com/network')
+    .describe('`--etcd-prefix`: where the keys are.'),
+  leaseTtl: duration()
+    .prefault('24h')
+    .describe('How long a lease lives. flanneld has 24 h; shorter ones are for short runs.'),
+  leaseRenewMargin: duration()
+    .prefault('60min')
+    .describe('`--subnet-lease-renew-margin`: how long before its end a lease is renewed.'),
+  restartAfter: duration()
+    .prefault('5s')
+    .describe('`RestartSec` of the supervisor that starts flanneld again when it has exited.'),
+  publicIps: byHost(ipv4Address())
+    .prefault({})
+    .describe('`--public-ip` by host. Default: the address of the host.'),
+  reservations: byHost(ipv4Prefix())
+    .prefault({})
+    .describe('Subnets by host for which the operator writes keys without a TTL beforehand.'),
   vni: count(0, 16_777_215).default(1).describe('`VNI` of the vxlan backend.'),
   port: count(1, 65535).default(8472).describe('`Port` of the vxlan backend.'),
   ipMasq: z.boolean().default(true).describe('`--ip-masq`: NAT for what leaves the network.'),
@@ -28,8 +70,27 @@ export const flannelOptions = z.strictObject({
 
 export type FlannelOptions = z.output<typeof flannelOptions>
 
+export type FlannelVersion = NonNullable<FlannelOptions['version']>
+
+export function isEtcd({ subnetManager }: FlannelOptions): boolean {
+  return subnetManager === 'etcd-v2' || subnetManager === 'etcd-v3'
+}
+
+/** The v2 API was there up to 0.16, the v3 API from 0.18. */
+export function versionOf({ version, subnetManager }: FlannelOptions): FlannelVersion {
+  return version ?? (subnetManager === 'etcd-v2' ? '0.11' : '0.28')
+}
+
 /** `SubnetLen` with its default (pkg/subnet/config.go). */
 export function subnetLengthOf(options: FlannelOptions): number {
   if (options.subnetLen !== undefined) return options.subnetLen
   return options.subnet.length <= 22 ? 24 : options.subnet.length + 2
+}
+
+/** What a host calls itself towards the others. */
+export function publicIpOf(
+  { publicIps }: FlannelOptions,
+  { host, address }: NetworkMember,
+): Ipv4Address {
+  return publicIps[host] ?? address
 }
