@@ -7,6 +7,8 @@ export interface Benchmark {
   readonly unit: 'packet-hop' | 'event'
   /** The same load in ns-3; null where there is none. */
   readonly peer: Peer | null
+  /** What `Outcome.delivered` counts, where its rate is of interest. */
+  readonly delivery?: Delivery
   prepare(): Trial
 }
 
@@ -15,6 +17,12 @@ export interface Peer {
   readonly rate: number
   /** How many times that the simulator should reach at least; null: shown for comparison only. */
   readonly factor: number | null
+}
+
+export interface Delivery {
+  readonly noun: string
+  /** How many a second of the wall clock there should be at least. */
+  readonly least: number
 }
 
 /** A load that is set up and waits to be run once. */

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Benchmark } from './benchmark.ts'
 import { chain } from './chain.ts'
+import { etcdPuts } from './etcd-puts.ts'
 import { eventHolds } from './event-hold.ts'
 import { idle } from './idle.ts'
 import { macFlood, macFloodDistinct } from './mac-flood.ts'
@@ -27,6 +28,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   macFlood,
   macFloodDistinct,
   macFloodMacvlan,
+  etcdPuts,
   ...eventHolds,
   idle,
 ]

@@ -13,6 +13,7 @@ export interface Measurement {
   readonly outcome: Outcome
   readonly peakMiB: number
   readonly peer: Benchmark['peer']
+  readonly delivery: Benchmark['delivery'] | null
 }
 
 /** Runs a warm-up and then `repeats` times. A fault ends it: what follows would not count either. */
@@ -28,9 +29,9 @@ export function measure(benchmark: Benchmark, repeats: number): Measurement {
     cpuSeconds.push(turn.cpuSeconds)
     setupSeconds = Math.min(setupSeconds, turn.setupSeconds)
   }
-  const { name, title, unit, peer } = benchmark
+  const { name, title, unit, peer, delivery = null } = benchmark
   const peakMiB = process.resourceUsage().maxRSS / 1024
-  return { name, title, unit, seconds, cpuSeconds, setupSeconds, outcome, peakMiB, peer }
+  return { name, title, unit, seconds, cpuSeconds, setupSeconds, outcome, peakMiB, peer, delivery }
 }
 
 interface Turn {

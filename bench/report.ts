@@ -75,6 +75,7 @@ export function verdictOf(measurement: Measurement): string[] {
     const verdict = value > most ? `, above the ${most} wanted` : ` (at most ${most} wanted)`
     lines.push(`${name}: ${value.toFixed(2)} ${figure}${verdict}`)
   }
+  lines.push(...deliveryOf(measurement))
   if (peer?.factor && outcome.faults.length === 0) {
     const reached = unitsOf(measurement) / bestOf(measurement) / peer.rate
     if (reached < peer.factor) {
@@ -82,4 +83,16 @@ export function verdictOf(measurement: Measurement): string[] {
     }
   }
   return lines
+}
+
+function deliveryOf(measurement: Measurement): string[] {
+  const { name, delivery, outcome, cpuSeconds } = measurement
+  if (!delivery || outcome.faults.length > 0) return []
+  const rate = outcome.delivered / bestOf(measurement)
+  const perCpu = outcome.delivered / Math.min(...cpuSeconds)
+  const verdict = rate < delivery.least ? 'below' : 'at least'
+  return [
+    `${name}: ${rate.toFixed(0)} ${delivery.noun} a second, ${perCpu.toFixed(0)} a second of CPU ` +
+      `(${verdict} the ${delivery.least} wanted)`,
+  ]
 }

@@ -25,7 +25,9 @@ const SETTINGS = {
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
 interface Told {
-  readonly result: { readonly events?: readonly { readonly kv: { readonly mod_revision: string } }[] }
+  readonly result: {
+    readonly events?: readonly { readonly kv: { readonly mod_revision: string } }[]
+  }
 }
 
 class Watchers {

@@ -13,7 +13,8 @@ export interface Member {
   watch(body: string): Promise<HttpStream>
 }
 
-export function realMember(etcd: RealEtcd): Member {
+/** Of what is asked over HTTP. */
+export function memberOf(etcd: Pick<RealEtcd, 'call' | 'stream'>): Member {
   return {
     post: (path, body) => etcd.call({ path, body }),
     watch: (body) => etcd.stream({ path: '/v3/watch', body }),

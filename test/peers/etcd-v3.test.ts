@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RealEtcd, startEtcd } from './etcd.ts'
 import { compareMembers } from './etcd-v3-differential.ts'
-import { LoneMember, realMember } from './etcd-v3-member.ts'
+import { LoneMember, memberOf } from './etcd-v3-member.ts'
 import { base64 } from './etcd-v3-operations.ts'
 import { peerAvailable } from './tshark.ts'
 
@@ -34,7 +34,7 @@ describe.skipIf(!peerAvailable('etcd'))('against the real etcd', () => {
   })
 
   it('answers random operations alike', async () => {
-    const tally = await compareMembers(seed(), OPERATIONS, realMember(etcd), new LoneMember())
+    const tally = await compareMembers(seed(), OPERATIONS, memberOf(etcd), new LoneMember())
     const { answers } = tally
     // Else the draw has missed what it is for.
     expect(answers['/v3/kv/txn 200']).toBeGreaterThan(OPERATIONS / 20)

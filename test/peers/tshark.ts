@@ -50,9 +50,15 @@ export function peerAvailable(command: string): boolean {
  * Reads a capture and throws, with a line for each fault, when tshark finds a malformed packet or a
  * wrong checksum, at any depth.
  * @param fields tshark's names of the fields to return, as `vxlan.vni`.
+ * @param preferences tshark's, as `http.desegment_body:FALSE`.
  */
-export function expectCleanCapture(pcapng: Uint8Array, fields: readonly string[] = []): Packet[] {
-  const packets = readCapture(pcapng, [...fields, ...CHECKSUM_STATUS_FIELDS, ...EXPERT_FIELDS])
+export function expectCleanCapture(
+  pcapng: Uint8Array,
+  fields: readonly string[] = [],
+  preferences: readonly string[] = [],
+): Packet[] {
+  const all = [...fields, ...CHECKSUM_STATUS_FIELDS, ...EXPERT_FIELDS]
+  const packets = readCapture(pcapng, all, [...PREFERENCES, ...preferences])
   const faults = packets.flatMap((packet, i) =>
     faultsOf(packet).map((fault) => `frame ${i + 1}: ${fault}`),
   )
@@ -73,12 +79,16 @@ function faultsOf(packet: Packet): string[] {
   return faults
 }
 
-function readCapture(pcapng: Uint8Array, fields: readonly string[]): Packet[] {
+function readCapture(
+  pcapng: Uint8Array,
+  fields: readonly string[],
+  preferences: readonly string[],
+): Packet[] {
   const folder = mkdtempSync(join(tmpdir(), 'encap-tshark-'))
   try {
     const file = join(folder, 'capture.pcapng')
     writeFileSync(file, pcapng)
-    const output = execFileSync(TSHARK, argumentsFor(file, fields), {
+    const output = execFileSync(TSHARK, argumentsFor(file, fields, preferences), {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       // Root is warned of on every run; what is wrong with the file changes the exit status.
@@ -93,13 +103,17 @@ function readCapture(pcapng: Uint8Array, fields: readonly string[]): Packet[] {
   }
 }
 
-function argumentsFor(file: string, fields: readonly string[]): string[] {
+function argumentsFor(
+  file: string,
+  fields: readonly string[],
+  preferences: readonly string[],
+): string[] {
   return [
     '-n',
     '-r',
     file,
     ...DECODE_AS.flatMap((rule) => ['-d', rule]),
-    ...PREFERENCES.flatMap((preference) => ['-o', preference]),
+    ...preferences.flatMap((preference) => ['-o', preference]),
     ...['-T', 'fields', '-E', 'occurrence=a', '-E', `aggregator=${AGGREGATOR}`],
     ...fields.flatMap((field) => ['-e', field]),
   ]

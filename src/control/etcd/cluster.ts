@@ -1,6 +1,7 @@
 import type { Host } from '../../host/host.ts'
 import { Disk } from '../cluster/disk.ts'
 import { Leadership } from '../cluster/leadership.ts'
+import { type MemberParts, SOUND_PARTS } from '../cluster/parts.ts'
 import type {
   MemberStatus,
   StoreAddress,
@@ -31,13 +32,19 @@ export class EtcdCluster implements StoreCluster {
   private readonly addresses: readonly StoreAddress[]
 
   /** @param fsync picoseconds that a flush to a member's disk takes. */
-  constructor(places: readonly MemberPlace[], settings: EtcdSettings, fsync?: number) {
+  constructor(
+    places: readonly MemberPlace[],
+    settings: EtcdSettings,
+    fsync?: number,
+    parts = SOUND_PARTS,
+  ) {
     const identities = places.map(({ name, host }) => identityOf(name, host.address))
     this.version = settings.version
     this.leadership = new Leadership(places[0]!.host.kernel.simulator)
     this.addresses = identities.map(({ address }) => ({ address, port: CLIENT_PORT }))
     this.members = places.map(
-      ({ host }, i) => new EtcdMember(this, host, settings, identities[i]!, identities, fsync),
+      ({ host }, i) =>
+        new EtcdMember(this, host, settings, identities[i]!, identities, fsync, parts),
     )
   }
 
@@ -63,6 +70,7 @@ export class EtcdMember implements StoreMember {
   private readonly settings: EtcdSettings
   private readonly self: EtcdIdentity
   private readonly identities: readonly EtcdIdentity[]
+  private readonly parts: MemberParts
   private server: EtcdServer | null = null
 
   constructor(
@@ -71,14 +79,16 @@ export class EtcdMember implements StoreMember {
     settings: EtcdSettings,
     self: EtcdIdentity,
     identities: readonly EtcdIdentity[],
-    fsync?: number,
+    fsync: number | undefined,
+    parts: MemberParts,
   ) {
     this.cluster = cluster
     this.host = host
     this.settings = settings
     this.self = self
     this.identities = identities
-    this.disk = new Disk(fsync)
+    this.parts = parts
+    this.disk = new Disk(fsync, parts)
   }
 
   get name(): string {
@@ -101,6 +111,7 @@ export class EtcdMember implements StoreMember {
       self: this.self,
       members: this.identities,
       disk: this.disk,
+      parts: this.parts,
       monitor: this.cluster.monitor,
       onRole: (role) => this.cluster.leadership.note(this.name, role),
     })
@@ -126,9 +137,11 @@ export class EtcdMember implements StoreMember {
 
   status(): MemberStatus | null {
     if (this.server === null) return null
-    const { raft, applied } = this.server.member
-    const { role, term, leader, commit } = raft
-    return { role, term, leader, commit, applied, revision: this.server.v3.revision }
+    const { member, v2Store, v3 } = this.server
+    const { role, term, leader, commit } = member.raft
+    // Before 3.0 there was v2's index only.
+    const revision = this.settings.version.startsWith('2.') ? v2Store.index : v3.revision
+    return { role, term, leader, commit, applied: member.applied, revision }
   }
 
   keys(): readonly StoredKey[] {

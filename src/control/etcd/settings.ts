@@ -55,8 +55,11 @@ export function entryBytesOf(data: unknown): number {
   if (typeof data === 'string') return data.length
   if (typeof data !== 'object' || data === null) return 8
   let bytes = ENTRY_BYTES
-  for (const value of Object.values(data))
+  const fields = data as Readonly<Record<string, unknown>>
+  for (const name in fields) {
+    const value = fields[name]
     bytes += typeof value === 'number' ? 8 : entryBytesOf(value)
+  }
   return bytes
 }
 

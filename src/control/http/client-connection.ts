@@ -4,6 +4,7 @@ import type { Stream } from '../program/stream.ts'
 import { parseResponseHead, type ResponseHead } from './head.ts'
 import { brokenError, HttpError, timeoutError } from './http-error.ts'
 import { MessageReader } from './message-reader.ts'
+import { NO_BYTES } from './text.ts'
 
 /** What waits unread before TCP's window is left to close; more than the longest head. */
 const READ_AHEAD_BYTES = 2 << 20
@@ -55,9 +56,12 @@ export class ClientConnection {
 
   /** Sends a request. @returns false when nothing of it can be sent. */
   *send(bytes: Uint8Array, isHeadRequest: boolean): Process<boolean> {
+    const { stream } = this
     this.isBusy = true
     this.isHeadRequest = isHeadRequest
-    return this.isUsable && (yield* this.stream.write(bytes))
+    if (!this.isUsable) return false
+    const taken = stream.offer(bytes)
+    return taken === bytes.length || (yield* stream.write(bytes, taken))
   }
 
   /** @param deadline instant of the program's clock. */
@@ -67,13 +71,24 @@ export class ClientConnection {
       // 100 and its like announce the answer.
       if (head !== null && head.status >= 200) return head
       if (head !== null) continue
-      const error = this.failure() ?? (yield* this.waitUntil(deadline))
+      const error = this.failure() ?? this.lateness(deadline)
       if (error !== null) return error
+      yield this.changed.until(deadline - this.stream.program.now)
     }
   }
 
   get isBodyComplete(): boolean {
     return this.reader.isBodyComplete
+  }
+
+  /** @returns the body, when all of it is there and its length was told. */
+  wholeBody(): Uint8Array | null {
+    const { reader } = this
+    if (reader.isBodyComplete) return NO_BYTES
+    const isOverdue = reader.pending > READ_AHEAD_BYTES
+    const body = reader.readWhole()
+    if (isOverdue) this.changed.notify()
+    return body
   }
 
   /** @returns the next part of the body; null at its end. */
@@ -86,8 +101,9 @@ export class ClientConnection {
       if (part !== null) return part
       if (reader.isBodyComplete) return null
       if (reader.error === null && this.hasEnded && reader.finish()) return null
-      const error = this.failure() ?? (yield* this.waitUntil(deadline))
+      const error = this.failure() ?? this.lateness(deadline)
       if (error !== null) return error
+      yield this.changed.until(deadline - this.stream.program.now)
     }
   }
 
@@ -98,11 +114,8 @@ export class ClientConnection {
     return brokenError(this.stream.error)
   }
 
-  private *waitUntil(deadline: number): Process<HttpError | null> {
-    const time = deadline - this.stream.program.now
-    if (time <= 0) return timeoutError(true)
-    yield* this.changed.wait(time)
-    return null
+  private lateness(deadline: number): HttpError | null {
+    return this.stream.program.now >= deadline ? timeoutError(true) : null
   }
 
   /** The answer has been read. @returns whether another request may follow. */

@@ -1,6 +1,6 @@
 import type { Process } from '../../sim/process.ts'
 import { SECOND } from '../../sim/units.ts'
-import { formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
+import type { Ipv4Address } from '../../wire/ipv4-address.ts'
 import type { Program } from '../program/program.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ConnectionPool, type PoolOptions } from './connection-pool.ts'
@@ -50,6 +50,8 @@ export class HttpResponse {
 /** http.DefaultTransport. */
 const DEFAULTS: PoolOptions = { dialTimeout: 30 * SECOND, idleMax: 2, idleTimeout: 90 * SECOND }
 
+const PORTS = 65536
+
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /** A request that is under way. */
@@ -64,7 +66,8 @@ export class HttpClient {
   private readonly program: Program
   private readonly userAgent: string
   private readonly options: PoolOptions
-  private readonly pools = new Map<string, ConnectionPool>()
+  /** By address and port. */
+  private readonly pools = new Map<number, ConnectionPool>()
 
   constructor(program: Program, options: HttpClientOptions = {}) {
     this.program = program
@@ -80,7 +83,7 @@ export class HttpClient {
     const { connection, head, pool } = begun
     let isComplete = false
     try {
-      const body = yield* readWhole(connection, deadline)
+      const body = connection.wholeBody() ?? (yield* readWhole(connection, deadline))
       if (body instanceof HttpError) return body
       isComplete = true
       return new HttpResponse(head, body)
@@ -103,13 +106,11 @@ export class HttpClient {
   }
 
   private *begin(request: HttpRequestOptions, deadline: number): Process<Begun | HttpError> {
-    const { address, port } = request
-    const host = `${formatIpv4(address)}:${port}`
     const headDeadline = Math.min(deadline, this.program.now + (request.headerTimeout ?? Infinity))
-    const bytes = this.encode(request, host)
-    const pool = this.poolOf(host, address, port)
+    const pool = this.poolOf(request.address, request.port)
+    const bytes = this.encode(request, pool.host)
     for (;;) {
-      const connection = yield* pool.take(headDeadline)
+      const connection = pool.poll() ?? (yield* pool.take(headDeadline))
       if (connection instanceof HttpError) return connection
       const { isReused } = connection
       const head = yield* exchange(connection, bytes, request.method, headDeadline)
@@ -124,11 +125,12 @@ export class HttpClient {
     return encodeRequest({ method, target: path, host, userAgent, headers, body })
   }
 
-  private poolOf(host: string, address: Ipv4Address, port: number): ConnectionPool {
-    let pool = this.pools.get(host)
+  private poolOf(address: Ipv4Address, port: number): ConnectionPool {
+    const place = address * PORTS + port
+    let pool = this.pools.get(place)
     if (pool === undefined) {
       pool = new ConnectionPool(this.program, address, port, this.options)
-      this.pools.set(host, pool)
+      this.pools.set(place, pool)
     }
     return pool
   }

@@ -1,6 +1,6 @@
 import type { Process } from '../../sim/process.ts'
 import { MILLISECOND } from '../../sim/units.ts'
-import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import { formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { Condition } from '../program/condition.ts'
 import type { Program } from '../program/program.ts'
 import { Stream } from '../program/stream.ts'
@@ -29,6 +29,8 @@ interface Wanted {
  * comes too late is kept.
  */
 export class ConnectionPool {
+  /** Address and port, as the Host field has them. */
+  readonly host: string
   private readonly program: Program
   private readonly address: Ipv4Address
   private readonly port: number
@@ -38,19 +40,25 @@ export class ConnectionPool {
   private isReaping = false
 
   constructor(program: Program, address: Ipv4Address, port: number, options: PoolOptions) {
+    this.host = `${formatIpv4(address)}:${port}`
     this.program = program
     this.address = address
     this.port = port
     this.options = options
   }
 
-  /** @param deadline instant of the program's clock. */
-  *take(deadline: number): Process<ClientConnection | HttpError> {
+  /** @returns an idle connection; null when there is none. */
+  poll(): ClientConnection | null {
     for (let entry = this.idle.pop(); entry !== undefined; entry = this.idle.pop()) {
       entry.connection.onIdleEnd = null
       if (entry.connection.isUsable) return entry.connection
       entry.connection.close()
     }
+    return null
+  }
+
+  /** Waits for one, connecting. @param deadline instant of the program's clock. */
+  *take(deadline: number): Process<ClientConnection | HttpError> {
     const wanted: Wanted = { settled: new Condition(this.program), result: null, isOver: false }
     this.waiting.push(wanted)
     this.program.spawn(this.dialFor(wanted))

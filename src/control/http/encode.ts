@@ -49,7 +49,7 @@ export interface ResponseFields {
 /** An answer whose body is known, as Go's server writes it. */
 export function encodeResponse(response: ResponseFields, body: Body, isHead = false): Uint8Array {
   const length = lengthOf(body)
-  const hasLength = response.headers.some(([name]) => name.toLowerCase() === 'content-length')
+  const hasLength = response.headers.some(isLength)
   if (length > UNCHUNKED_MAX && !hasLength && !isHead) {
     return joined(`${chunkedHead(response)}${length.toString(16)}${CRLF}`, body, '\r\n0\r\n\r\n')
   }
@@ -73,6 +73,12 @@ export const LAST_CHUNK: Uint8Array = bytesOf('0\r\n\r\n')
 
 export function encodeChunk(body: Body): Uint8Array {
   return joined(lengthOf(body).toString(16) + CRLF, body, CRLF)
+}
+
+const LENGTH_NAME = 'content-length'
+
+function isLength([name]: HeaderList[number]): boolean {
+  return name.length === LENGTH_NAME.length && name.toLowerCase() === LENGTH_NAME
 }
 
 function statusLine(status: number): string {

@@ -88,7 +88,10 @@ export class Exchange {
     if (this.state !== 'waiting') throw new Error('this exchange has its answer already')
     this.state = 'answered'
     const { date, isLast } = this
-    return yield* this.write(encodeResponse({ status, date, headers, isLast }, body, this.isHead))
+    const bytes = encodeResponse({ status, date, headers, isLast }, body, this.isHead)
+    if (this.isGone) return false
+    const taken = this.host.stream.offer(bytes)
+    return taken === bytes.length || (yield* this.write(bytes, taken))
   }
 
   /** Sends the head of an answer that goes on in chunks. */
@@ -120,6 +123,11 @@ export class Exchange {
     this.host.stream.abort()
   }
 
+  /** Whether the answer is complete, and nobody waits for the client's end. */
+  get isOver(): boolean {
+    return this.state === 'answered' && this.watcher === null
+  }
+
   /** Called when the handler has ended: what it left out is done as Go's server does. */
   *finish(): Process {
     this.watcher?.cancel()
@@ -137,8 +145,8 @@ export class Exchange {
     return lastDate.text
   }
 
-  private *write(bytes: Uint8Array): Process<boolean> {
-    if (!this.isGone && !(yield* this.host.stream.write(bytes))) this.isGone = true
+  private *write(bytes: Uint8Array, from = 0): Process<boolean> {
+    if (!this.isGone && !(yield* this.host.stream.write(bytes, from))) this.isGone = true
     return !this.isGone
   }
 }

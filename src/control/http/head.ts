@@ -37,8 +37,43 @@ const DIGITS = /^\d{1,15}$/
 const REQUEST_LINE = /^(\S+) (\S+) HTTP\/(\d\.\d)$/
 const STATUS_LINE = /^HTTP\/(\d)\.(\d) (\d{3})(?: (.*))?$/
 
+/** Heads come again and again, word for word; those that were parsed are kept, up to a number and a length. */
+const KNOWN_MAX = 1024
+const KNOWN_LENGTH_MAX = 1024
+
+class KnownHeads<T extends Head> {
+  private readonly heads = new Map<string, T>()
+  private readonly parse: (text: string) => T | MalformedHead
+
+  constructor(parse: (text: string) => T | MalformedHead) {
+    this.parse = parse
+  }
+
+  headOf(text: string): T | MalformedHead {
+    const known = this.heads.get(text)
+    if (known !== undefined) return known
+    const head = this.parse(text)
+    if (head instanceof MalformedHead || text.length > KNOWN_LENGTH_MAX) return head
+    if (this.heads.size === KNOWN_MAX) this.heads.clear()
+    this.heads.set(text, head)
+    return head
+  }
+}
+
+const REQUESTS = new KnownHeads(requestHeadOf)
+const RESPONSES = new KnownHeads((text) => responseHeadOf(text, false))
+
 /** HTTP/1.1 only. @param text lines of the head, without the empty one. */
 export function parseRequestHead(text: string): RequestHead | MalformedHead {
+  return REQUESTS.headOf(text)
+}
+
+/** @param isBodiless of the answer to a HEAD request: it tells a length, and no body follows. */
+export function parseResponseHead(text: string, isBodiless: boolean): ResponseHead | MalformedHead {
+  return isBodiless ? responseHeadOf(text, true) : RESPONSES.headOf(text)
+}
+
+function requestHeadOf(text: string): RequestHead | MalformedHead {
   const lines = text.split('\n')
   const line = REQUEST_LINE.exec(trimEnd(lines[0]!))
   if (line === null || !TOKEN.test(line[1]!)) return new MalformedHead('malformed HTTP request')
@@ -57,8 +92,7 @@ export function parseRequestHead(text: string): RequestHead | MalformedHead {
   }
 }
 
-/** @param isBodiless of the answer to a HEAD request: it tells a length, and no body follows. */
-export function parseResponseHead(text: string, isBodiless: boolean): ResponseHead | MalformedHead {
+function responseHeadOf(text: string, isBodiless: boolean): ResponseHead | MalformedHead {
   const lines = text.split('\n')
   const line = STATUS_LINE.exec(trimEnd(lines[0]!))
   if (line === null || line[1] !== '1') return new MalformedHead('malformed HTTP response')

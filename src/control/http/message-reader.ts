@@ -104,6 +104,15 @@ export class MessageReader<Head extends Framed> {
     this.remaining = typeof framing === 'number' ? framing : 0
   }
 
+  /** @returns the rest of a body of known length, when all of it is there. */
+  readWhole(): Uint8Array | null {
+    const { remaining } = this
+    if (this.isComplete || typeof this.framing !== 'number' || this.pending < remaining) return null
+    this.isComplete = true
+    this.remaining = 0
+    return this.take(remaining)
+  }
+
   /** @returns the part of the body that is there. */
   readBody(): Uint8Array | null {
     if (this.isComplete || this.error !== null) return null
@@ -169,9 +178,10 @@ export class MessageReader<Head extends Framed> {
 
   /** @returns -1 when there is none yet. */
   private nextLineFeed(): number {
-    const at = this.buffer.indexOf(LF, this.scanned)
-    if (at >= 0 && at < this.end) return at
-    this.scanned = this.end
+    const { buffer, end } = this
+    // Lines are short: a call of indexOf costs more than the steps to their end.
+    for (let at = this.scanned; at < end; at++) if (buffer[at] === LF) return at
+    this.scanned = end
     return -1
   }
 

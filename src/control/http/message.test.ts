@@ -126,7 +126,9 @@ describe('messages', () => {
     const text =
       'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n'
     expect(readAll(responseReader(), [bytesOf(text)])).toEqual(['204', '', '304', ''])
-    const answer = parseResponseHead('HTTP/1.1 200 OK\r\nContent-Length: 9', true)
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 9'
+    expect(parseResponseHead(head, false)).toMatchObject({ framing: 9 })
+    const answer = parseResponseHead(head, true)
     expect(answer).toMatchObject({ framing: 0 })
   })
 

@@ -6,6 +6,7 @@ import { Exchange, type ExchangeHost, HttpRequest } from './exchange.ts'
 import { MalformedHead, parseRequestHead, type RequestHead } from './head.ts'
 import { BodyCollector, MessageReader } from './message-reader.ts'
 import { reasonOf } from './status.ts'
+import { NO_BYTES } from './text.ts'
 
 /** Answers one request; the next of the connection waits for its end. */
 export type HttpHandler = (request: HttpRequest, exchange: Exchange) => Process
@@ -36,6 +37,9 @@ class ServerConnection implements ExchangeHost {
   readonly stream: Stream
   private readonly handler: HttpHandler
   private readonly reader = new MessageReader(parseRequestHead)
+  /** Of the request that is being read. */
+  private head: RequestHead | null = null
+  private body: BodyCollector | null = null
 
   constructor(stream: Stream, handler: HttpHandler) {
     this.stream = stream
@@ -43,42 +47,55 @@ class ServerConnection implements ExchangeHost {
   }
 
   *serve(): Process {
-    while (yield* this.serveNext());
-    this.stream.close()
+    const { stream, reader } = this
+    for (;;) {
+      const request = this.nextRequest()
+      if (request !== null) {
+        if (!(yield* this.answer(request))) break
+      } else if (reader.error !== null) {
+        yield* this.refuse(reader.error)
+        break
+      } else {
+        const bytes = stream.poll() ?? (yield* stream.read())
+        if (bytes === null) break
+        reader.feed(bytes)
+      }
+    }
+    stream.close()
   }
 
   /** @returns whether another request may follow. */
-  private *serveNext(): Process<boolean> {
-    const head = yield* this.readHead()
-    if (head === null) return yield* this.refuse()
-    const body = yield* this.readBody()
-    if (body === null) return yield* this.refuse()
-    const exchange = new Exchange(this, head)
-    yield* this.handler(new HttpRequest(head, body), exchange)
-    yield* exchange.finish()
+  private *answer(request: HttpRequest): Process<boolean> {
+    const exchange = new Exchange(this, this.head!)
+    this.head = null
+    yield* this.handler(request, exchange)
+    if (!exchange.isOver) yield* exchange.finish()
     return exchange.keepsAlive
   }
 
-  private *readHead(): Process<RequestHead | null> {
-    for (;;) {
-      const head = this.reader.readHead()
-      if (head !== null) return head
-      if (this.reader.error !== null || !(yield* this.readAhead())) return null
-    }
+  /** @returns null while bytes of it are missing. */
+  private nextRequest(): HttpRequest | null {
+    const { reader } = this
+    this.head ??= reader.readHead()
+    if (this.head === null) return null
+    const body = reader.isBodyComplete ? NO_BYTES : (this.wholeBody() ?? this.collectBody())
+    return body === null ? null : new HttpRequest(this.head, body)
   }
 
-  private *readBody(): Process<Uint8Array | null> {
+  private wholeBody(): Uint8Array | null {
+    return this.body === null ? this.reader.readWhole() : null
+  }
+
+  private collectBody(): Uint8Array | null {
     const { reader } = this
-    const body = new BodyCollector()
-    while (!reader.isBodyComplete) {
-      const part = reader.readBody()
-      if (part !== null) body.add(part)
-      if (body.length > BODY_BYTES_MAX) {
-        reader.error = new MalformedHead('http: request body too large', 413)
-      }
-      if (reader.error !== null) return null
-      if (part === null && !reader.isBodyComplete && !(yield* this.readAhead())) return null
+    this.body ??= new BodyCollector()
+    const { body } = this
+    for (let part = reader.readBody(); part !== null; part = reader.readBody()) body.add(part)
+    if (body.length > BODY_BYTES_MAX) {
+      reader.error = new MalformedHead('http: request body too large', 413)
     }
+    if (!reader.isBodyComplete || reader.error !== null) return null
+    this.body = null
     return body.bytes
   }
 
@@ -89,14 +106,11 @@ class ServerConnection implements ExchangeHost {
     return true
   }
 
-  /** Go's answer to what it cannot read; after the end of the connection there is none. */
-  private *refuse(): Process<boolean> {
-    const { error } = this.reader
-    if (error === null) return false
+  /** Go's answer to what it cannot read. */
+  private *refuse(error: MalformedHead): Process {
     const text = `${error.status} ${reasonOf(error.status)}`
     const headers = [['Content-Type', 'text/plain; charset=utf-8']] as const
     const response = { status: error.status, date: null, headers, isLast: true }
     yield* this.stream.write(encodeResponse(response, `${text}: ${error.text}`))
-    return false
   }
 }

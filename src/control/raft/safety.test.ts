@@ -44,6 +44,24 @@ describe('the safety monitor', () => {
     ])
   })
 
+  it('compares content as deep as it goes', () => {
+    const held = { id: 'a-1', command: { ops: [{ key: 'k', lease: 0 }], flag: true } }
+    const others = [
+      { ...held, command: { ...held.command, ops: [{ key: 'k', lease: 1 }] } },
+      { ...held, command: { ...held.command, ops: [] } },
+      { ...held, command: { ...held.command, ops: { key: 'k' } } },
+      { command: held.command, id: 'a-1' },
+      { ...held, more: null },
+      { ...held, command: null },
+    ]
+    for (const [data, count] of [[structuredClone(held), 0], ...others.map((each) => [each, 1])]) {
+      const monitor = new SafetyMonitor()
+      monitor.observe(core('a', 1), ready([entry(1, 1, held)]))
+      monitor.observe(core('b', 1), ready([entry(1, 1, data)]))
+      expect(monitor.violations).toHaveLength(count as number)
+    }
+  })
+
   it('sees a leader without an entry that was applied in an earlier term', () => {
     const monitor = new SafetyMonitor()
     const log = [entry(1, 1)]

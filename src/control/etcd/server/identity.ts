@@ -7,6 +7,8 @@ export interface EtcdIdentity {
   readonly address: Ipv4Address
   /** 64 bits, hexadecimal without leading zeros. */
   readonly id: string
+  /** The same, as JSON of v3 has it. */
+  readonly decimalId: string
   readonly peerUrl: string
   readonly clientUrl: string
 }
@@ -27,7 +29,8 @@ function idOf(text: string): string {
 export function identityOf(name: string, address: Ipv4Address): EtcdIdentity {
   const peerUrl = `http://${formatIpv4(address)}:${PEER_PORT}`
   const clientUrl = `http://${formatIpv4(address)}:${CLIENT_PORT}`
-  return { name, address, id: idOf(peerUrl), peerUrl, clientUrl }
+  const id = idOf(peerUrl)
+  return { name, address, id, decimalId: decimalOf(id), peerUrl, clientUrl }
 }
 
 export function clusterIdOf(members: readonly EtcdIdentity[]): string {

@@ -4,7 +4,9 @@ import { SECOND } from '../../../sim/units.ts'
 import type { NetNamespace } from '../../../stack/namespace.ts'
 import type { Disk } from '../../cluster/disk.ts'
 import { type Carrier, Member, type Outcome } from '../../cluster/member.ts'
+import type { MemberParts } from '../../cluster/parts.ts'
 import { PEER_PATH, PeerLink, type PeerWords } from '../../cluster/peer-link.ts'
+import { WordsWriter } from '../../cluster/words.ts'
 import { HttpClient } from '../../http/client.ts'
 import type { Exchange, HttpRequest } from '../../http/exchange.ts'
 import { serveHttp } from '../../http/server.ts'
@@ -43,6 +45,7 @@ export interface EtcdEnvironment {
   /** With itself. */
   readonly members: readonly EtcdIdentity[]
   readonly disk: Disk
+  readonly parts: MemberParts
   readonly monitor: SafetyMonitor
   onRole(role: Role): void
 }
@@ -58,9 +61,10 @@ export class EtcdServer implements Carrier {
   /** For what is asked of other members. */
   readonly http: HttpClient
   private readonly links = new Map<string, PeerLink>()
+  private readonly writer = new WordsWriter()
 
   constructor(environment: EtcdEnvironment) {
-    const { namespace, settings, self, members, disk, monitor } = environment
+    const { namespace, settings, self, members, disk, monitor, parts } = environment
     const program = new Program(namespace, self.name)
     const clusterId = clusterIdOf(members)
     this.environment = environment
@@ -70,7 +74,7 @@ export class EtcdServer implements Carrier {
     this.v2 = new V2Service(this.v2Store, clusterId)
     this.v3 = new V3Service({
       clusterId: decimalOf(clusterId),
-      memberId: decimalOf(self.id),
+      memberId: self.decimalId,
       raft: () => this.raftStatus(),
       minLeaseTtlSeconds: minimumTtl(settings),
       nextLeaseId: () => this.nextLeaseId(),
@@ -80,7 +84,7 @@ export class EtcdServer implements Carrier {
     const names = members.map(({ name }) => name)
     const config = { ...raftConfigOf(settings, self.name, names), waitsForDisk: true }
     const machine = new EtcdMachine(program, this.v2Store, this.v3, members)
-    this.member = new Member(program, config, disk, this, machine, monitor)
+    this.member = new Member(program, config, disk, this, machine, monitor, parts)
     this.member.onRole = (role) => this.roleChanged(role)
     serveHttp(program, PEER_PORT, (request, exchange) => this.servePeer(request, exchange))
     serveHttp(program, CLIENT_PORT, (request, exchange) => this.serveClient(request, exchange))
@@ -123,9 +127,9 @@ export class EtcdServer implements Carrier {
 
   private linkTo({ name, address }: EtcdIdentity): PeerLink {
     const timeout = DIAL_TIMEOUT + this.environment.settings.election
-    return new PeerLink(this.program, { address, port: PEER_PORT }, timeout, () =>
-      this.member.peerLost(name),
-    )
+    const onUnreachable = (): void => this.member.peerLost(name)
+    const place = { address, port: PEER_PORT }
+    return new PeerLink(this.program, place, timeout, onUnreachable, this.writer)
   }
 
   private *servePeer(request: HttpRequest, exchange: Exchange): Process {
@@ -140,9 +144,9 @@ export class EtcdServer implements Carrier {
     yield* exchange.reply(204)
   }
 
-  private *serveClient(request: HttpRequest, exchange: Exchange): Process {
-    if (this.v3.isV3(request.target)) yield* serveV3(this, request, exchange)
-    else yield* serveV2(this, request, exchange)
+  private serveClient(request: HttpRequest, exchange: Exchange): Process {
+    const serve = this.v3.isV3(request.target) ? serveV3 : serveV2
+    return serve(this, request, exchange)
   }
 
   private roleChanged(role: Role): void {
@@ -157,7 +161,7 @@ export class EtcdServer implements Carrier {
     const { leader } = this
     return {
       term: raft.term,
-      leader: leader === null ? '0' : decimalOf(leader.id),
+      leader: leader?.decimalId ?? '0',
       committedIndex: raft.commit,
       appliedIndex: applied,
     }

@@ -11,6 +11,13 @@ const PAIRS = Array.from({ length: 4096 }, (_, i) => ALPHABET[i >> 6]! + ALPHABE
 /** Within what a call takes as arguments. */
 const CHUNK = 8192
 
+/** Of three bytes: set in none that are ASCII. */
+const HIGH_BITS = 0x808080
+
+/** Most texts are decoded here: an array for each would cost more than its decoding. */
+const SCRATCH = new Uint8Array(4096)
+const ascii = new TextDecoder()
+
 /** @param bytes a binary string. */
 export function encodeBase64(bytes: string): string {
   const whole = bytes.length - (bytes.length % 3)
@@ -32,11 +39,14 @@ export function encodeBase64(bytes: string): string {
 export function decodeBase64(text: string): string | { readonly faultAt: number } {
   // Go leaves line ends out.
   if (text.includes('\n') || text.includes('\r')) return decodeBase64(text.replace(/[\r\n]/g, ''))
-  const bytes = new Uint8Array(((text.length + 3) >> 2) * 3)
+  const room = ((text.length + 3) >> 2) * 3
+  const bytes = room <= SCRATCH.length ? SCRATCH : new Uint8Array(room)
   let length = 0
+  let seen = 0
   for (let i = 0; i < text.length; i += 4) {
     const word = wordAt(text, i)
     if (word >= 0) {
+      seen |= word
       bytes[length++] = word >> 16
       bytes[length++] = word >> 8
       bytes[length++] = word
@@ -44,14 +54,17 @@ export function decodeBase64(text: string): string | { readonly faultAt: number 
     }
     const sextets = sextetsAt(text, i)
     if (typeof sextets === 'number') return { faultAt: sextets }
-    const [a, b, c] = sextets
-    bytes[length++] = (a! << 2) | (b! >> 4)
-    if (c !== undefined) bytes[length++] = (b! << 4) | (c >> 2)
+    const [a, b, c = 0] = sextets
+    const rest = (a! << 18) | (b! << 12) | (c << 6)
+    seen |= rest & 0xffff00
+    bytes[length++] = rest >> 16
+    if (sextets.length === 3) bytes[length++] = rest >> 8
   }
-  return binaryOf(bytes.subarray(0, length))
+  return binaryOf(bytes.subarray(0, length), (seen & HIGH_BITS) === 0)
 }
 
-function binaryOf(bytes: Uint8Array): string {
+function binaryOf(bytes: Uint8Array, isAscii: boolean): string {
+  if (isAscii) return ascii.decode(bytes)
   let text = ''
   for (let i = 0; i < bytes.length; i += CHUNK) {
     text += String.fromCharCode(...bytes.subarray(i, i + CHUNK))

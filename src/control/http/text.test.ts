@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import { RandomStreams } from '../../sim/random.ts'
+import { bytesOf, textOf } from './text.ts'
+
+it('encodes as TextEncoder does, and what was encoded stays as it is', () => {
+  const random = new RandomStreams('text').stream('lengths')
+  const texts = Array.from({ length: 400 }, (_, i) => {
+    const unit = ['x', 'é', '\ud83d\ude00', '\ud800', ''][i % 5]!
+    return unit.repeat(random.integer(0, i % 20 === 0 ? 9000 : 700))
+  })
+  const encoded = texts.map(bytesOf)
+  const encoder = new TextEncoder()
+  texts.forEach((text, i) => {
+    expect(Buffer.compare(encoded[i]!, encoder.encode(text))).toBe(0)
+    expect(textOf(encoded[i]!)).toBe(text.replace(/\ud800(?![\udc00-\udfff])/g, '\ufffd'))
+  })
+})
