@@ -1,14 +1,8 @@
 import type { Host } from '../../host/host.ts'
 import { Disk } from '../cluster/disk.ts'
 import { Leadership } from '../cluster/leadership.ts'
-import type {
-  MemberStatus,
-  StoreAddress,
-  StoreCluster,
-  StoredKey,
-  StoreMember,
-} from '../cluster/store.ts'
-import type { Program } from '../program/program.ts'
+import { MemberOnHost } from '../cluster/member-on-host.ts'
+import type { MemberStatus, StoreAddress, StoreCluster, StoredKey } from '../cluster/store.ts'
 import { SafetyMonitor } from '../raft/safety.ts'
 import { ConsulAgent } from './agent/agent.ts'
 import type { ConsulNode } from './agent/lan-pool.ts'
@@ -70,16 +64,12 @@ export class ConsulCluster implements StoreCluster {
   }
 }
 
-/** One server: its host and disk, and the program while it runs. */
-export class ConsulMember implements StoreMember {
-  readonly host: Host
-  readonly disk: Disk
-  private readonly pastLog: string[] = []
+/** One server. It does not leave when it is told to end (leave_on_terminate): it is gone as in a crash. */
+export class ConsulMember extends MemberOnHost<ConsulServer> {
   private readonly cluster: ConsulCluster
   private readonly settings: ConsulSettings
   private readonly self: ConsulNode
   private readonly nodes: readonly ConsulNode[]
-  private server: ConsulServer | null = null
 
   /** @param nodes all servers, with itself. */
   constructor(
@@ -90,56 +80,21 @@ export class ConsulMember implements StoreMember {
     nodes: readonly ConsulNode[],
     disk: Disk,
   ) {
+    super(self.name, host, disk, cluster.leadership)
     this.cluster = cluster
-    this.host = host
     this.settings = settings
     this.self = self
     this.nodes = nodes
-    this.disk = disk
   }
 
-  get name(): string {
-    return this.self.name
-  }
-
-  get isRunning(): boolean {
-    return this.server !== null
-  }
-
-  get log(): readonly string[] {
-    return [...this.pastLog, ...(this.server?.program.log ?? [])]
-  }
-
-  start(): void {
-    if (this.server !== null) return
-    const { self, nodes, disk, settings, cluster } = this
-    const server = new ConsulServer({
+  protected launch(): ConsulServer {
+    const { self, nodes: servers, disk, settings, cluster } = this
+    const { monitor, leadership } = cluster
+    return new ConsulServer({
       namespace: this.host.root,
-      settings,
-      self,
-      servers: nodes,
-      disk,
-      monitor: cluster.monitor,
-      onRole: (role) => cluster.leadership.note(self.name, role),
+      ...{ settings, self, servers, disk, monitor },
+      onRole: (role) => leadership.note(self.name, role),
     })
-    this.server = server
-    whenEnded(server.program, () => this.ended(server))
-  }
-
-  private ended(server: ConsulServer): void {
-    this.pastLog.push(...server.program.log)
-    this.disk.programEnded()
-    this.server = null
-    this.cluster.leadership.note(this.name, null)
-  }
-
-  /** A server does not leave when it is told to end (leave_on_terminate): it is gone as in a crash. */
-  stop(): void {
-    this.crash()
-  }
-
-  crash(): void {
-    this.server?.program.kill()
   }
 
   status(): MemberStatus | null {
@@ -179,8 +134,9 @@ export class AgentOnHost {
     const self = { name: host.name, address: host.address }
     const agent = new ConsulAgent({ namespace: host.root, settings, self, servers })
     this.agent = agent
-    whenEnded(agent.program, () => {
-      this.log.push(...agent.program.log)
+    const { program } = agent
+    program.ended.wait(program.simulator, () => {
+      this.log.push(...program.log)
       this.agent = null
     })
   }
@@ -193,8 +149,4 @@ export class AgentOnHost {
   crash(): void {
     this.agent?.program.kill()
   }
-}
-
-function whenEnded(program: Program, callback: () => void): void {
-  program.ended.wait(program.simulator, callback)
 }

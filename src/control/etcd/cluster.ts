@@ -1,14 +1,9 @@
 import type { Host } from '../../host/host.ts'
 import { Disk } from '../cluster/disk.ts'
 import { Leadership } from '../cluster/leadership.ts'
+import { MemberOnHost } from '../cluster/member-on-host.ts'
 import { type MemberParts, SOUND_PARTS } from '../cluster/parts.ts'
-import type {
-  MemberStatus,
-  StoreAddress,
-  StoreCluster,
-  StoredKey,
-  StoreMember,
-} from '../cluster/store.ts'
+import type { MemberStatus, StoreAddress, StoreCluster, StoredKey } from '../cluster/store.ts'
 import { SafetyMonitor } from '../raft/safety.ts'
 import { type EtcdIdentity, identityOf } from './server/identity.ts'
 import { EtcdServer } from './server/server.ts'
@@ -61,17 +56,13 @@ export class EtcdCluster implements StoreCluster {
   }
 }
 
-/** One member: its host and disk, and the program while it runs. */
-export class EtcdMember implements StoreMember {
-  readonly host: Host
-  readonly disk: Disk
-  private readonly pastLog: string[] = []
+/** One member, whose program is an etcd. */
+export class EtcdMember extends MemberOnHost<EtcdServer> {
   private readonly cluster: EtcdCluster
   private readonly settings: EtcdSettings
   private readonly self: EtcdIdentity
   private readonly identities: readonly EtcdIdentity[]
   private readonly parts: MemberParts
-  private server: EtcdServer | null = null
 
   constructor(
     cluster: EtcdCluster,
@@ -82,57 +73,27 @@ export class EtcdMember implements StoreMember {
     fsync: number | undefined,
     parts: MemberParts,
   ) {
+    super(self.name, host, new Disk(fsync, parts), cluster.leadership)
     this.cluster = cluster
-    this.host = host
     this.settings = settings
     this.self = self
     this.identities = identities
     this.parts = parts
-    this.disk = new Disk(fsync, parts)
   }
 
-  get name(): string {
-    return this.self.name
-  }
-
-  get isRunning(): boolean {
-    return this.server !== null
-  }
-
-  get log(): readonly string[] {
-    return [...this.pastLog, ...(this.server?.program.log ?? [])]
-  }
-
-  start(): void {
-    if (this.server !== null) return
-    const server = new EtcdServer({
+  protected launch(): EtcdServer {
+    const { cluster, settings, self, identities: members, disk, parts } = this
+    const { monitor, leadership } = cluster
+    return new EtcdServer({
       namespace: this.host.root,
-      settings: this.settings,
-      self: this.self,
-      members: this.identities,
-      disk: this.disk,
-      parts: this.parts,
-      monitor: this.cluster.monitor,
-      onRole: (role) => this.cluster.leadership.note(this.name, role),
+      ...{ settings, self, members, disk, parts, monitor },
+      onRole: (role) => leadership.note(self.name, role),
     })
-    this.server = server
-    server.program.ended.wait(server.program.simulator, () => this.ended(server))
-  }
-
-  private ended(server: EtcdServer): void {
-    this.pastLog.push(...server.program.log)
-    this.disk.programEnded()
-    this.server = null
-    this.cluster.leadership.note(this.name, null)
   }
 
   /** A leader hands its office over first (EtcdServer.TransferLeadership). */
-  stop(): void {
+  override stop(): void {
     this.server?.stop()
-  }
-
-  crash(): void {
-    this.server?.program.kill()
   }
 
   status(): MemberStatus | null {

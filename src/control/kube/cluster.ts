@@ -1,13 +1,8 @@
 import type { Host } from '../../host/host.ts'
 import { Disk } from '../cluster/disk.ts'
 import { Leadership } from '../cluster/leadership.ts'
-import type {
-  MemberStatus,
-  StoreAddress,
-  StoreCluster,
-  StoredKey,
-  StoreMember,
-} from '../cluster/store.ts'
+import { MemberOnHost } from '../cluster/member-on-host.ts'
+import type { MemberStatus, StoreAddress, StoreCluster, StoredKey } from '../cluster/store.ts'
 import { Program } from '../program/program.ts'
 import { API_PORT, ApiServer } from './api-server.ts'
 
@@ -27,7 +22,7 @@ export class KubeCluster implements StoreCluster {
   /** @param fsync picoseconds that a flush to its disk takes. */
   constructor({ name, host }: { readonly name: string; readonly host: Host }, fsync?: number) {
     this.leadership = new Leadership(host.kernel.simulator)
-    this.members = [new KubeMember(name, host, this.leadership, fsync)]
+    this.members = [new KubeMember(this, name, host, fsync)]
   }
 
   addressesFor(): readonly StoreAddress[] {
@@ -39,44 +34,18 @@ export class KubeCluster implements StoreCluster {
   }
 }
 
-/** The API server: its host and disk, and the program while it runs. */
-class KubeMember implements StoreMember {
-  readonly name: string
-  readonly host: Host
-  readonly disk: Disk
-  readonly log: readonly string[] = []
-  private readonly leadership: Leadership
-  private server: ApiServer | null = null
+/** The API server: there is one, which leads as long as it runs. */
+class KubeMember extends MemberOnHost<ApiServer> {
+  private readonly cluster: KubeCluster
 
-  constructor(name: string, host: Host, leadership: Leadership, fsync?: number) {
-    this.name = name
-    this.host = host
-    this.leadership = leadership
-    this.disk = new Disk(fsync)
+  constructor(cluster: KubeCluster, name: string, host: Host, fsync?: number) {
+    super(name, host, new Disk(fsync), cluster.leadership)
+    this.cluster = cluster
   }
 
-  get isRunning(): boolean {
-    return this.server !== null
-  }
-
-  start(): void {
-    if (this.server !== null) return
-    const program = new Program(this.host.root, 'kube-apiserver')
-    this.server = new ApiServer(program, this.disk)
-    this.leadership.note(this.name, 'leader')
-    program.ended.wait(program.simulator, () => {
-      this.disk.programEnded()
-      this.server = null
-      this.leadership.note(this.name, null)
-    })
-  }
-
-  stop(): void {
-    this.crash()
-  }
-
-  crash(): void {
-    this.server?.program.kill()
+  protected launch(): ApiServer {
+    this.cluster.leadership.note(this.name, 'leader')
+    return new ApiServer(new Program(this.host.root, 'kube-apiserver'), this.disk)
   }
 
   status(): MemberStatus | null {
