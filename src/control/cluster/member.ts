@@ -328,7 +328,7 @@ export class Member {
       this.loseReads()
       this.leaderChanged.notify()
     }
-    if (role === this.role && (term === this.term || role !== 'leader')) return
+    if (role === this.role && (term === this.term || role === 'follower')) return
     this.role = role
     this.term = term
     this.onRole?.(role, term)

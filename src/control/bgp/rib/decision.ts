@@ -8,12 +8,12 @@ export const DEFAULT_LOCAL_PREF = 100
  * Order of two paths to one destination (RFC 4271 section 9.1.2.2 with RFC 4456 section 9).
  * @returns below zero when `a` is better; zero only for paths of one peer.
  */
-export function comparePaths(a: Path, b: Path): number {
+function comparePaths(a: Path, b: Path): number {
   return compareMerit(a, b) || compareIdentity(a, b)
 }
 
 /** The steps up to the tie-breakers: paths that are equal here may share the traffic. */
-export function compareMerit(a: Path, b: Path): number {
+function compareMerit(a: Path, b: Path): number {
   if (a.source === null || b.source === null) {
     return Number(b.source === null) - Number(a.source === null)
   }
