@@ -126,6 +126,7 @@ export function run(overrides: Partial<RunResult> = {}): RunResult {
     simulated: 4 * SECOND,
     events: 1000,
     networks: [network()],
+    store: null,
     workloads: [],
     hostLayers: {
       payload: 955,

@@ -3,22 +3,21 @@
  * frame is accounted for, and the same seed gives the same bytes.
  *
  * ENCAP_DEEP=1 runs a set of 10,000 seeds, `npm test` a twentieth of it: which one, `base` in
- * seed.json says. Count it up with a commit that changes the model, so that twenty such commits go
+ * test/seeds.json says. Count it up with a commit that changes the model, so that twenty such commits go
  * through a whole set and the next twenty through a new one, and every run of one commit is the same.
  * ENCAP_CHAOS_SEED=chaos-123 runs one seed and prints its file.
  */
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenario } from '../../src/scenario/load.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
 import { type RunResult, runResultSchema } from '../../src/study/result.ts'
 import { Run } from '../../src/study/run.ts'
+import { seeds } from '../seeds.ts'
 import { CHAOTIC_SCHEMES } from './random-networks.ts'
 import { randomScenario } from './random-scenario.ts'
 
 const SET = 10_000
-const SHARES = 20
 const BATCH = 50
 /** Of so many runs one is done twice. */
 const REPEAT_EVERY = 10
@@ -26,22 +25,10 @@ const REPEAT_EVERY = 10
 const EVENTS_MAX = 20_000_000
 const SLICE = 100_000
 
-const DEEP = process.env['ENCAP_DEEP'] === '1'
-const ONE = process.env['ENCAP_CHAOS_SEED']
-
 interface Outcome {
   readonly result: RunResult
   readonly json: string
   readonly pcapng: Uint8Array
-}
-
-function seeds(): string[] {
-  if (ONE !== undefined) return [ONE]
-  const file = new URL('seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  const share = SET / SHARES
-  const first = DEEP ? Math.floor(base / SHARES) * SET : base * share
-  return Array.from({ length: DEEP ? SET : share }, (_, i) => `chaos-${first + i}`)
 }
 
 function run(text: string): Outcome {
@@ -63,7 +50,7 @@ function run(text: string): Outcome {
 /** Whether anything was delivered; throws with the seed and its file when something is wrong. */
 function trial(seed: string, isRepeated: boolean): boolean {
   const text = randomScenario(seed)
-  if (ONE !== undefined) console.log(text)
+  if (process.env['ENCAP_CHAOS_SEED'] !== undefined) console.log(text)
   try {
     const first = run(text)
     if (isRepeated) {
@@ -81,7 +68,7 @@ function trial(seed: string, isRepeated: boolean): boolean {
 }
 
 describe('chaos', () => {
-  const all = seeds()
+  const all = seeds('chaos', SET, 'ENCAP_CHAOS_SEED')
   const batches = Array.from({ length: Math.ceil(all.length / BATCH) }, (_, i) =>
     all.slice(i * BATCH, (i + 1) * BATCH),
   )
@@ -97,7 +84,7 @@ describe('chaos', () => {
     120_000,
   )
 
-  it.skipIf(ONE !== undefined)('leaves most runs some traffic that arrives', () => {
+  it.skipIf(process.env['ENCAP_CHAOS_SEED'] !== undefined)('leaves most runs some traffic that arrives', () => {
     expect(delivering).toBeGreaterThan(all.length / 2)
   })
 

@@ -172,7 +172,8 @@ describe('inspect', () => {
     [['h1', 'ip', 'neigh', 'show', '10.0.0.1'], 'after "ip neigh show" it is "dev NAME"'],
     [['h1', 'bridge', 'link'], 'cannot show "bridge link"'],
     [['leaf1', 'mac', '--set', 'fabric.mode=cloud'], 'has no table to show'],
-    [['h1'], "missing required argument 'command'"],
+    [['h1'], 'what of h1 is to be shown is not said; one of ip route'],
+    [['store'], 'the scenario has no store'],
     [['h1', 'ip', 'route', '--at', '5'], '--at: "5" has no unit'],
     [['h1', 'ip', 'route', '--variant', 'x'], 'has no variant "x"'],
   ])('%j is status 2', async (args, message) => {

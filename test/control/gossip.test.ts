@@ -4,9 +4,8 @@
  * all the time was ever said to have left.
  *
  * ENCAP_DEEP=1 runs a set of 400 seeds, `npm test` a twentieth of it: which one, `base` in
- * gossip-seed.json says.
+ * test/seeds.json says.
  */
-import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { SERF_DEFAULTS } from '../../src/control/gossip/serf/config.ts'
 import { Serf } from '../../src/control/gossip/serf/serf.ts'
@@ -15,19 +14,10 @@ import { loss } from '../../src/link/fault-rules.ts'
 import type { Process } from '../../src/sim/process.ts'
 import { type RandomStream, RandomStreams } from '../../src/sim/random.ts'
 import { SECOND } from '../../src/sim/units.ts'
+import { seedNumbers } from '../seeds.ts'
 import { HostsOnSwitch } from './hosts-on-switch.ts'
 
 const SET = 400
-const SHARES = 20
-const DEEP = process.env['ENCAP_DEEP'] === '1'
-
-function seeds(): number[] {
-  const file = new URL('gossip-seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  const share = SET / SHARES
-  const first = DEEP ? Math.floor(base / SHARES) * SET : base * share
-  return Array.from({ length: DEEP ? SET : share }, (_, i) => first + i)
-}
 
 interface Agent {
   readonly name: string
@@ -138,7 +128,7 @@ function isRight(seen: string | undefined, agent: Agent, observer: Agent): boole
 
 it('clusters agree with what was done to them when faults end', { timeout: 3_600_000 }, () => {
   const wrong: string[] = []
-  for (const seed of seeds()) {
+  for (const seed of seedNumbers(SET)) {
     const chaos = new Chaos(seed)
     for (let i = 0; i < 6; i++) {
       chaos.fault()

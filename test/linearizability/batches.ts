@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { seeds } from './seeds.ts'
+import { seeds } from '../seeds.ts'
 import { Trial, type TrialPlan } from './trial.ts'
 
 const BATCH = 50
@@ -11,7 +11,7 @@ export function describeTrials(
   planOf: (seed: string) => TrialPlan,
   shares?: number,
 ): void {
-  const all = seeds(name, set, shares)
+  const all = seeds(name, set, 'ENCAP_LINEAR_SEED', shares)
   const total = { answered: 0, unknown: 0, elections: 0 }
   const batches = Array.from({ length: Math.ceil(all.length / BATCH) }, (_, i) =>
     all.slice(i * BATCH, (i + 1) * BATCH),

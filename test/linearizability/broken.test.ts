@@ -4,12 +4,12 @@
  */
 import { describe, expect, it } from 'vitest'
 import { type MemberParts, SOUND_PARTS } from '../../src/control/cluster/parts.ts'
+import { DEEP } from '../seeds.ts'
 import { ACKNOWLEDGES_EARLY, FORGETS_VOTES, READS_UNCONFIRMED } from './broken.ts'
 import { mixed } from './client.ts'
 import { v3Dialect } from './etcd-dialects.ts'
 import { etcdStore } from './etcd-store.ts'
 import { faultsOf } from './history.ts'
-import { DEEP } from './seeds.ts'
 import { Trial } from './trial.ts'
 
 const RUNS = DEEP ? 2000 : 100

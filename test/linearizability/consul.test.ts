@@ -2,12 +2,12 @@
  * Histories of clients of Consul's consistent mode under faults; the other modes are stale. See etcd.test.ts.
  */
 import { describe, it } from 'vitest'
+import { DEEP } from '../seeds.ts'
 import { describeTrials } from './batches.ts'
 import { mixed } from './client.ts'
 import { consulDialect } from './consul-dialect.ts'
 import { consulStore } from './consul-store.ts'
 import type { Dialect } from './dialect.ts'
-import { DEEP } from './seeds.ts'
 import { expectStaleReads } from './stale.ts'
 import type { TrialPlan } from './trial.ts'
 

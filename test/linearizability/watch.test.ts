@@ -5,11 +5,11 @@
 import { describe, expect, it } from 'vitest'
 import { SOUND_PARTS } from '../../src/control/cluster/parts.ts'
 import { Dice } from '../chaos/dice.ts'
+import { seeds } from '../seeds.ts'
 import { type Applied, WrittenEntries } from './applied-log.ts'
 import { Compactor } from './compactor.ts'
 import { v3Dialect } from './etcd-dialects.ts'
 import { etcdStore } from './etcd-store.ts'
-import { seeds } from './seeds.ts'
 import { Trial } from './trial.ts'
 import { Watcher } from './watcher.ts'
 
@@ -96,7 +96,7 @@ class WatchTrial {
 }
 
 describe('watches through crashes, partitions and leader changes', () => {
-  const all = seeds('watch', SET)
+  const all = seeds('watch', SET, 'ENCAP_LINEAR_SEED')
   it.skipIf(all.length === 0)(
     `${all[0]} and ${all.length - 1} more`,
     () => {

@@ -6,9 +6,9 @@
  * ENCAP_DEEP=1 runs 20,000 operations of each, `npm test` a twentieth: from which seed, the counter of
  * test/chaos says. ENCAP_ETCD_SEED=any runs that seed.
  */
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RandomStreams } from '../../src/sim/random.ts'
+import { DEEP, seedBase } from '../seeds.ts'
 import { type RealEtcd, startEtcd } from './etcd.ts'
 import { SimulatedEtcd } from './etcd-simulated.ts'
 import { compareDrivers, type V2Driver } from './etcd-v2.ts'
@@ -17,15 +17,13 @@ import { memberOf } from './etcd-v3-member.ts'
 import { base64 } from './etcd-v3-operations.ts'
 import { peerAvailable } from './tshark.ts'
 
-const OPERATIONS = process.env['ENCAP_DEEP'] === '1' ? 20_000 : 1_000
+const OPERATIONS = DEEP ? 20_000 : 1_000
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 
 function seed(): string {
   const one = process.env['ENCAP_ETCD_SEED']
   if (one !== undefined) return one
-  const file = new URL('../chaos/seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  return `simulated-${base}`
+  return `simulated-${seedBase()}`
 }
 
 function driverOf(etcd: Pick<RealEtcd, 'call' | 'stream'>, beforeEach = () => {}): V2Driver {

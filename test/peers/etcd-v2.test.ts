@@ -2,10 +2,9 @@
  * The v2 store and its HTTP mapping against the real etcd: the same requests to both, the same
  * answers from both, field by field and in the same order.
  *
- * ENCAP_DEEP=1 does 10,000 operations, `npm test` a tenth; `base` in etcd-v2-seed.json says
+ * ENCAP_DEEP=1 does 10,000 operations, `npm test` a tenth; test/seeds.json says
  * which: count it up with a commit that changes the store. ENCAP_ETCD_V2_SEED=any runs one's own.
  */
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   applyV2,
@@ -21,6 +20,7 @@ import { V2Store } from '../../src/control/etcd/v2/store.ts'
 import { EPOCH_MILLISECONDS } from '../../src/control/program/wall-clock.ts'
 import { RandomStreams } from '../../src/sim/random.ts'
 import { MILLISECOND } from '../../src/sim/units.ts'
+import { DEEP, seedBase } from '../seeds.ts'
 import { type RealEtcd, startEtcd } from './etcd.ts'
 import {
   comparable,
@@ -36,14 +36,11 @@ const SET = 10_000
 const SHARES = 10
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 
-const DEEP = process.env['ENCAP_DEEP'] === '1'
 const OWN_SEED = process.env['ENCAP_ETCD_V2_SEED']
 
 function seed(): string {
   if (OWN_SEED !== undefined) return OWN_SEED
-  const file = new URL('etcd-v2-seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  return `etcd-v2-${DEEP ? Math.floor(base / SHARES) : base}`
+  return `etcd-v2-${DEEP ? Math.floor(seedBase() / SHARES) : seedBase()}`
 }
 
 /** As the real one lists itself. */

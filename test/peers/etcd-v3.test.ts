@@ -4,22 +4,20 @@
  * ENCAP_DEEP=1 runs 20,000 operations, `npm test` a twentieth of it: from which seed, the counter of
  * test/chaos says. ENCAP_ETCD_SEED=v3-123 runs that seed.
  */
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DEEP, seedBase } from '../seeds.ts'
 import { type RealEtcd, startEtcd } from './etcd.ts'
 import { compareMembers } from './etcd-v3-differential.ts'
 import { LoneMember, memberOf } from './etcd-v3-member.ts'
 import { base64 } from './etcd-v3-operations.ts'
 import { peerAvailable } from './tshark.ts'
 
-const OPERATIONS = process.env['ENCAP_DEEP'] === '1' ? 20_000 : 1_000
+const OPERATIONS = DEEP ? 20_000 : 1_000
 
 function seed(): string {
   const one = process.env['ENCAP_ETCD_SEED']
   if (one !== undefined) return one
-  const file = new URL('../chaos/seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  return `v3-${base}`
+  return `v3-${seedBase()}`
 }
 
 describe.skipIf(!peerAvailable('etcd'))('against the real etcd', () => {

@@ -2,31 +2,18 @@
  * Raft under random faults: its safety properties hold in every run, reads are never stale, and a
  * network that has become sound makes all members agree.
  *
- * ENCAP_DEEP=1 runs a set of 10,000 seeds, `npm test` a twentieth of it: which one, the counter of
- * test/chaos says. ENCAP_RAFT_SEED=raft-123 runs one.
+ * ENCAP_DEEP=1 runs a set of 10,000 seeds, `npm test` a twentieth of it: which one,
+ * test/seeds.json says. ENCAP_RAFT_SEED=raft-123 runs one.
  */
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { seeds } from '../seeds.ts'
 import { Trial } from './trial.ts'
 
 const SET = 10_000
-const SHARES = 20
 const BATCH = 100
 
-const DEEP = process.env['ENCAP_DEEP'] === '1'
-const ONE = process.env['ENCAP_RAFT_SEED']
-
-function seeds(): string[] {
-  if (ONE !== undefined) return [ONE]
-  const file = new URL('../chaos/seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  const share = SET / SHARES
-  const first = DEEP ? Math.floor(base / SHARES) * SET : base * share
-  return Array.from({ length: DEEP ? SET : share }, (_, i) => `raft-${first + i}`)
-}
-
 describe('raft under random faults', () => {
-  const all = seeds()
+  const all = seeds('raft', SET, 'ENCAP_RAFT_SEED')
   const total = { applied: 0, reads: 0, snapshots: 0 }
   for (let first = 0; first < all.length; first += BATCH) {
     const batch = all.slice(first, first + BATCH)
@@ -48,7 +35,7 @@ describe('raft under random faults', () => {
     }, 60_000)
   }
 
-  it.skipIf(ONE !== undefined)('has had something to check', () => {
+  it.skipIf(process.env['ENCAP_RAFT_SEED'] !== undefined)('has had something to check', () => {
     expect(total.applied / all.length).toBeGreaterThan(50)
     expect(total.reads / all.length).toBeGreaterThan(5)
     expect(total.snapshots / all.length).toBeGreaterThan(1)

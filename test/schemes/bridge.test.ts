@@ -187,6 +187,7 @@ describe('limits that the scenario file is checked against', () => {
       network: 'net',
       mode: 'l2' as const,
       fabricSubnet: { base: ipv4('192.168.0.0'), length: 16 },
+      store: null,
       hosts: [{ name: 'h1', address: ipv4('192.168.0.1'), mtu: 1500, containers: 6 }],
     }
     const check = (subnet: string) =>

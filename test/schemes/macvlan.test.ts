@@ -142,6 +142,7 @@ describe('limits that the scenario file is checked against', () => {
       network: 'net',
       mode: 'l2',
       fabricSubnet: { base: ipv4('192.168.0.0'), length: 16 },
+      store: null,
       hosts,
     })
 

@@ -2,21 +2,20 @@
  * Connections over a path with random faults: whatever happens, all bytes arrive once and in order, no
  * connection stands still while its path is up, both ends close, and every frame is accounted for.
  *
- * ENCAP_DEEP=1 runs a set of 10,000 seeds, `npm test` a twentieth of it: which one, the counter of
- * test/chaos says. ENCAP_TCP_SEED=tcp-123 runs one.
+ * ENCAP_DEEP=1 runs a set of 10,000 seeds, `npm test` a twentieth of it: which one,
+ * test/seeds.json says. ENCAP_TCP_SEED=tcp-123 runs one.
  */
-import { readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
 import { corruption, duplication, jitter, loss, reordering } from '../../src/link/fault-rules.ts'
 import type { FaultRule } from '../../src/link/faulty-channel.ts'
 import type { Port } from '../../src/link/port.ts'
 import { MICROSECOND, MILLISECOND, SECOND } from '../../src/sim/units.ts'
 import { Dice } from '../chaos/dice.ts'
+import { seeds } from '../seeds.ts'
 import { Bulk } from './bulk.ts'
 import { Wan, type WanHost } from './wan.ts'
 
 const SET = 10_000
-const SHARES = 20
 const BATCH = 50
 
 /** Faults come and go until then; afterwards the path is sound. */
@@ -25,18 +24,6 @@ const FAULTS_END = 20 * SECOND
 const END = 200 * SECOND
 const STALL_MAX = 10 * SECOND
 const TICK = SECOND
-
-const DEEP = process.env['ENCAP_DEEP'] === '1'
-const ONE = process.env['ENCAP_TCP_SEED']
-
-function seeds(): string[] {
-  if (ONE !== undefined) return [ONE]
-  const file = new URL('../chaos/seed.json', import.meta.url)
-  const { base } = JSON.parse(readFileSync(file, 'utf8')) as { base: number }
-  const share = SET / SHARES
-  const first = DEEP ? Math.floor(base / SHARES) * SET : base * share
-  return Array.from({ length: DEEP ? SET : share }, (_, i) => `tcp-${first + i}`)
-}
 
 /** One run: a path, its faults, and connections in both directions. */
 class Trial {
@@ -176,7 +163,7 @@ function trial(seed: string): void {
 }
 
 describe('connections over a path with faults', () => {
-  const all = seeds()
+  const all = seeds('tcp', SET, 'ENCAP_TCP_SEED')
   const batches = Array.from({ length: Math.ceil(all.length / BATCH) }, (_, i) =>
     all.slice(i * BATCH, (i + 1) * BATCH),
   )
