@@ -9,8 +9,9 @@ import type { Simulator } from '../sim/simulator.ts'
 import { registerStations } from './build-cloud.ts'
 import { buildBench, makeHost } from './build-hosts.ts'
 import { connectRouters, RouterPorts } from './build-routing.ts'
+import { FabricRouting } from './fabric-routing.ts'
 import { MacPlan } from './mac-plan.ts'
-import type { HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
+import type { FabricBgpModel, HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
 import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
 import type { WorldFabric } from './world.ts'
 
@@ -23,6 +24,7 @@ export function buildFabric(scenario: Scenario, simulator: Simulator, ledger: Le
     routers: new Map(),
     links: new Map(),
     bridges: new Map(),
+    routing: null,
     log: [],
   }
   if (scenario.fabric.mode === 'bench') {
@@ -118,11 +120,18 @@ class FabricBuilder {
   }
 
   finish(): void {
-    connectRouters(this.scenario, this.fabric, this.routerPorts)
-    this.blockTraffic()
     const { fabric } = this.scenario
+    if (fabric.bgp === null) connectRouters(this.scenario, this.fabric, this.routerPorts)
+    else this.startBgp(fabric.bgp)
+    this.blockTraffic()
     if (fabric.mode === 'cloud') registerStations(this.fabric, this.routerPorts)
     if (hasSpanningTree(fabric)) new SpanningTreeControl(this.fabric).settle()
+  }
+
+  private startBgp(model: FabricBgpModel): void {
+    const routing = new FabricRouting(this.scenario, model, this.fabric, this.routerPorts)
+    this.fabric.routing = routing
+    routing.start()
   }
 
   /** Filters of the whole fabric stand where the hosts' cables enter it. */

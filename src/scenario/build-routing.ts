@@ -18,7 +18,9 @@ interface Segment {
   readonly gateway: Ipv4Address
 }
 
-interface Transit {
+/** A link between two routers. */
+export interface Transit {
+  readonly link: string
   readonly from: string
   readonly to: string
   readonly fromAddress: Ipv4Address
@@ -100,7 +102,8 @@ export class RouterPorts {
       this.halves.set(link.name, address)
       this.nextTransit += 2
     } else {
-      this.transits.push({ from: other, to: router, fromAddress: known, toAddress: address })
+      const [from, to] = [other, router]
+      this.transits.push({ link: link.name, from, to, fromAddress: known, toAddress: address })
     }
     const device = this.fabric.routers.get(router)!
     const name = `eth${device.namespace.devices.length + 1}`

@@ -1,6 +1,7 @@
 import type { StoreCluster } from '../control/cluster/store.ts'
 import { ConsulCluster } from '../control/consul/cluster.ts'
 import { EtcdCluster } from '../control/etcd/cluster.ts'
+import { KubeCluster } from '../control/kube/cluster.ts'
 import type { Scenario, StoreModel } from './model.ts'
 import type { WorldFabric } from './world.ts'
 
@@ -14,6 +15,8 @@ function makeStore(model: StoreModel, { hosts }: WorldFabric): StoreCluster {
   switch (model.kind) {
     case 'etcd':
       return new EtcdCluster(places, model, model.fsync)
+    case 'kube':
+      return new KubeCluster(places[0]!, model.fsync)
     case 'consul': {
       const { version: release, settings, fsync } = model
       const agents = model.agents.map((name) => hosts.get(name)!)

@@ -57,6 +57,11 @@ export class ScheduledWorkload {
     return this.workload.times
   }
 
+  /** From a change to its event at watchers, up to now; null where nobody watches. */
+  get watchTimes(): Histogram | null {
+    return this.workload.watchTimes ?? null
+  }
+
   /** What was measured up to `now`, the simulator's clock. */
   result(now: number): WorkloadResult {
     return this.workload.result(now)

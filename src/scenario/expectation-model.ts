@@ -31,8 +31,12 @@ export type Metric =
   | { readonly kind: 'retransmits'; readonly of: string }
   /** From the start until every flow had read all of its bytes, picoseconds. */
   | { readonly kind: 'completion'; readonly of: string }
-  /** The longest time in which a flow got nothing through, picoseconds. */
+  /** The longest time in which a flow got nothing through or no operation succeeded, picoseconds. */
   | { readonly kind: 'stall'; readonly of: string }
+  /** From the call of a put to its event at a watcher, picoseconds. */
+  | { readonly kind: 'watchDelay'; readonly of: string; readonly at: Percentile }
+  /** Times that a watcher had to read all anew. */
+  | { readonly kind: 'watchGaps'; readonly of: string }
   /** Requests answered, a second. */
   | { readonly kind: 'transactions'; readonly of: string }
   /** Packets that arrived, a second. */
@@ -59,6 +63,10 @@ export type Metric =
   | { readonly kind: 'tableShare'; readonly table: LimitedTable }
   /** Payload bytes by bytes on the wire, of all links; fraction of one. */
   | { readonly kind: 'wireEfficiency' }
+  /** Times that a member of the store became leader. */
+  | { readonly kind: 'elections' }
+  /** The longest time without a leader after the first, picoseconds. */
+  | { readonly kind: 'leaderless' }
   /** 1 when the probe's echo came back, else 0. */
   | { readonly kind: 'reachable'; readonly from: EndpointRef; readonly to: EndpointRef }
 

@@ -36,7 +36,7 @@ export class FaultSchedule {
       const ports = fault.on.flatMap(({ link, direction }) => this.portsOf(link, direction))
       const rules = fault.actions.flatMap((action) => ruleOf(action))
       const cuts = fault.actions.some((action) => action.kind === 'cut')
-      simulator.callAt(fault.at, () => this.begin(ports, rules, cuts))
+      simulator.callAt(fault.at, () => this.begin(fault, ports, rules, cuts))
       this.scheduleEnd(fault, ports, rules, cuts)
     }
   }
@@ -48,16 +48,16 @@ export class FaultSchedule {
         for (const rule of rules) port.channel.remove(rule)
         if (cuts) this.cut(port, -1)
       }
-      if (cuts) this.topologyChanged()
+      if (cuts) this.topologyChanged(fault)
     })
   }
 
-  private begin(ports: Port[], rules: FaultRule[], cuts: boolean): void {
+  private begin(fault: FaultModel, ports: Port[], rules: FaultRule[], cuts: boolean): void {
     for (const port of ports) {
       for (const rule of rules) port.channel.add(rule)
       if (cuts) this.cut(port, 1)
     }
-    if (cuts) this.topologyChanged()
+    if (cuts) this.topologyChanged(fault)
   }
 
   private cut(port: Port, by: number): void {
@@ -68,8 +68,10 @@ export class FaultSchedule {
     if (depth > 0 && port.owner instanceof L2Switch) port.owner.table.flushPort(port.index)
   }
 
-  private topologyChanged(): void {
-    if (hasSpanningTree(this.world.scenario.fabric)) new SpanningTreeControl(this.world).settle()
+  private topologyChanged({ on }: FaultModel): void {
+    const { scenario, routing, links } = this.world
+    if (hasSpanningTree(scenario.fabric)) new SpanningTreeControl(this.world).settle()
+    for (const { link } of on) routing?.linkChanged(links.get(link)!)
   }
 
   private portsOf(name: string, direction: 'both' | 'forward' | 'backward'): Port[] {

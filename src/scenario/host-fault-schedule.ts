@@ -1,7 +1,10 @@
 import type { StoreMember } from '../control/cluster/store.ts'
+import type { Host } from '../host/host.ts'
 import { partition } from '../link/fault-rules.ts'
 import type { FaultRule } from '../link/faulty-channel.ts'
+import { formatDuration, MILLISECOND } from '../sim/units.ts'
 import type { FaultModel, HostFault, ProgramRef } from './model.ts'
+import { isStoreRole, membersByRole } from './store-roles.ts'
 import type { World } from './world.ts'
 
 /** A program that faults end and start. */
@@ -14,69 +17,90 @@ interface Controlled {
 type Undo = () => void
 
 const NOTHING: Undo = () => {}
+/** What is killed to be started again comes back after systemd's RestartSec. */
+const RESTART_DELAY = 100 * MILLISECOND
 
 /** Brings about what befalls programs, disks, clocks and pairs of hosts. */
 export class HostFaultSchedule {
   private readonly world: World
+  /** By member: slow flushes that last now, the latest last. */
+  private readonly slowness = new Map<StoreMember, { readonly fsync: number }[]>()
 
   constructor(world: World) {
     this.world = world
   }
 
-  schedule({ at, until, hostFaults }: FaultModel): void {
-    const { simulator } = this.world
+  schedule({ name, at, until, hostFaults }: FaultModel): void {
+    const { simulator, log } = this.world
     for (const fault of hostFaults) {
       if (fault.kind === 'restore-disk') this.scheduleRestore(at, fault)
       else {
-        let undo = NOTHING
+        let undos: readonly Undo[] = []
         simulator.callAt(at, () => {
-          undo = this.begin(fault)
+          undos = this.begin(fault)
+          if (undos.length > 0) return
+          log.push(`${name} did nothing: at ${formatDuration(at)} nobody led the store`)
         })
-        if (until !== null) simulator.callAt(until, () => undo())
+        if (until === null) continue
+        simulator.callAt(until, () => {
+          for (const undo of undos) undo()
+        })
       }
     }
   }
 
   private scheduleRestore(at: number, fault: Extract<HostFault, { kind: 'restore-disk' }>): void {
     const { simulator } = this.world
-    const member = this.memberOf(fault.member)
+    const [member] = this.membersOf(fault.member)
+    if (member === undefined) return
     simulator.callAt(fault.of, () => {
       const backup = member.disk.backup()
       simulator.callAt(at, () => {
         member.crash()
         member.disk.restore(backup)
-        member.start()
+        this.startSoon(member)
       })
     })
   }
 
-  /** @returns what ends the fault. */
-  private begin(fault: Exclude<HostFault, { kind: 'restore-disk' }>): Undo {
+  /** @returns what ends it, for each that it has befallen. */
+  private begin(fault: Exclude<HostFault, { kind: 'restore-disk' }>): readonly Undo[] {
     switch (fault.kind) {
       case 'stop':
       case 'crash':
-        return this.end(this.programOf(fault.program), fault.kind)
-      case 'restart': {
-        const program = this.programOf(fault.program)
-        program.crash()
-        program.start()
-        return NOTHING
-      }
-      case 'lose-disk': {
-        const member = this.memberOf(fault.member)
-        member.crash()
-        member.disk.lose()
-        member.start()
-        return NOTHING
-      }
+        return this.programsOf(fault.program).map((program) => this.end(program, fault.kind))
+      case 'restart':
+        return this.programsOf(fault.program).map((program) => this.restart(program))
+      case 'lose-disk':
+        return this.membersOf(fault.member).map((member) => this.loseDisk(member))
       case 'slow-disk':
-        return this.slowDisk(this.memberOf(fault.member), fault.fsync)
+        return this.membersOf(fault.member).map((member) => this.slowDisk(member, fault.fsync))
       case 'partition':
         return this.partition(fault)
       case 'clock-step':
-        this.world.hosts.get(fault.host)!.kernel.clockOffset += fault.by
-        return NOTHING
+        return this.hostsOf([fault.host]).map(({ kernel }) => {
+          kernel.clockOffset += fault.by
+          return NOTHING
+        })
     }
+  }
+
+  private restart(program: Controlled): Undo {
+    program.crash()
+    this.startSoon(program)
+    return NOTHING
+  }
+
+  private loseDisk(member: StoreMember): Undo {
+    member.crash()
+    member.disk.lose()
+    this.startSoon(member)
+    return NOTHING
+  }
+
+  private startSoon(program: Controlled): void {
+    const { simulator } = this.world
+    simulator.callAt(simulator.now + RESTART_DELAY, () => program.start())
   }
 
   private end(program: Controlled, kind: 'stop' | 'crash'): Undo {
@@ -85,36 +109,65 @@ export class HostFaultSchedule {
     return () => program.start()
   }
 
-  private slowDisk({ disk }: StoreMember, fsync: number): Undo {
-    const before = disk.fsyncTime
-    disk.setFsync(fsync)
-    return () => disk.setFsync(before)
-  }
-
-  private partition({ from, to, isOneWay }: Extract<HostFault, { kind: 'partition' }>): Undo {
-    const ends = [this.cutTowards(from, to)]
-    if (!isOneWay) ends.push(this.cutTowards(to, from))
+  /** Of several that overlap the one that began last counts. */
+  private slowDisk(member: StoreMember, fsync: number): Undo {
+    const active = this.slowness.get(member) ?? []
+    this.slowness.set(member, active)
+    const own = { fsync }
+    active.push(own)
+    const apply = () => {
+      const { fsync: wanted } = active.at(-1) ?? this.world.scenario.store!
+      if (member.disk.fsyncTime !== wanted) member.disk.setFsync(wanted)
+    }
+    apply()
     return () => {
-      for (const end of ends) end()
+      active.splice(active.indexOf(own), 1)
+      apply()
     }
   }
 
-  private cutTowards(from: readonly string[], to: readonly string[]): Undo {
-    const { hosts } = this.world
-    const rule: FaultRule = partition(new Set(to.map((name) => hosts.get(name)!.address)))
-    const channels = from.flatMap((name) => hosts.get(name)!.port?.channel ?? [])
-    for (const channel of channels) channel.add(rule)
-    return () => {
-      for (const channel of channels) channel.remove(rule)
-    }
+  private partition({
+    from,
+    to,
+    isOneWay,
+  }: Extract<HostFault, { kind: 'partition' }>): readonly Undo[] {
+    const [one, other] = [this.hostsOf(from), this.hostsOf(to)]
+    if (one.length === 0 || other.length === 0) return []
+    const there = cutTowards(one, other)
+    return isOneWay ? [there] : [there, cutTowards(other, one)]
   }
 
-  private memberOf(name: string): StoreMember {
-    return this.world.store!.members.find((member) => member.name === name)!
+  private hostsOf(names: readonly string[]): readonly Host[] {
+    const { hosts, store } = this.world
+    return names.flatMap((name) => {
+      const host = hosts.get(name)
+      if (host !== undefined) return [host]
+      return store !== null && isStoreRole(name)
+        ? membersByRole(store, name).map((member) => member.host)
+        : []
+    })
   }
 
-  private programOf(program: ProgramRef): Controlled {
-    if (program.kind === 'member') return this.memberOf(program.name)
-    return this.world.networks.get(program.network)!.daemons.get(program.host)!
+  private membersOf(name: string): readonly StoreMember[] {
+    const { store } = this.world
+    if (store === null) return []
+    if (isStoreRole(name)) return membersByRole(store, name)
+    return store.members.filter((member) => member.name === name)
+  }
+
+  private programsOf(program: ProgramRef): readonly Controlled[] {
+    if (program.kind === 'member') return this.membersOf(program.name)
+    const router = this.world.routing?.processOf(program.host)
+    if (router !== undefined) return [router]
+    return [this.world.networks.get(program.network)!.daemons.get(program.host)!]
+  }
+}
+
+function cutTowards(from: readonly Host[], to: readonly Host[]): Undo {
+  const rule: FaultRule = partition(new Set(to.map(({ address }) => address)))
+  const channels = from.flatMap(({ port }) => port?.channel ?? [])
+  for (const channel of channels) channel.add(rule)
+  return () => {
+    for (const channel of channels) channel.remove(rule)
   }
 }

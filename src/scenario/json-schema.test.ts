@@ -36,7 +36,7 @@ describe('the JSON Schema', () => {
     expect(JSON.parse(JSON.stringify(SCHEMA))).toEqual(SCHEMA)
     expect(SCHEMA).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' })
     expect(Object.keys(SCHEMA.properties!)).toEqual([
-      ...['name', 'why', 'source', 'seed', 'duration', 'fabric', 'hosts', 'networks'],
+      ...['name', 'why', 'source', 'seed', 'duration', 'fabric', 'hosts', 'store', 'networks'],
       ...['containers', 'workload', 'faults', 'captures', 'expect', 'variants', 'panels'],
     ])
     expect(SCHEMA.required).toBeUndefined()
@@ -44,8 +44,8 @@ describe('the JSON Schema', () => {
 
   it('offers the options of each scheme where its name stands', () => {
     const keys = (scheme: string) =>
-      schemasAt(SCHEMA, ['store', 'networks', 'x'], { networks: { x: { scheme } } }).flatMap(
-        (each) => Object.keys(each.properties ?? {}),
+      schemasAt(SCHEMA, ['networks', 'x'], { networks: { x: { scheme } } }).flatMap((each) =>
+        Object.keys(each.properties ?? {}),
       )
     expect(keys('tunnel')).toEqual(['scheme', 'subnet', 'hostPrefix', 'backend', 'mtu'])
     expect(keys('flat')).toEqual(['scheme', 'subnet', 'mode', 'ageing'])

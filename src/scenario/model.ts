@@ -58,12 +58,25 @@ export interface FabricModel {
   /** Every device of the fabric, hosts included. */
   readonly nodes: readonly NodeModel[]
   readonly links: readonly LinkModel[]
+  /** How the routers of mode l3 find their ways; null = routes are computed once. */
+  readonly bgp: FabricBgpModel | null
   /** IP protocols that every switch and router drops. */
   readonly blockProtocols: readonly number[]
   readonly blockUdpPorts: readonly number[]
   readonly allowLoops: boolean
   /** Whether the node `gateway` (a router) and the host `outside` behind it are there. */
   readonly gateway: boolean
+}
+
+/** eBGP between the routers. Times in picoseconds. */
+export interface FabricBgpModel {
+  /** Whole seconds. */
+  readonly holdTime: number
+  readonly keepalive: number
+  readonly advertisementInterval: number
+  readonly connectRetry: number
+  /** Whether a session ends with the link under it. */
+  readonly fastFailover: boolean
 }
 
 export type NodeRole = 'host' | 'leaf' | 'spine' | 'gateway' | 'drawn'
@@ -338,6 +351,8 @@ export interface StoreLoadModel extends WorkloadBase {
   readonly reads: number
   readonly consistency: 'linearizable' | 'stale'
   readonly watch: boolean
+  /** How often the first client drops the history, picoseconds; null = never. */
+  readonly compactEvery: number | null
 }
 
 export type WorkloadModel =

@@ -35,7 +35,12 @@ export interface ConsulModel extends StoreBase {
   readonly agents: readonly string[]
 }
 
-export type StoreModel = EtcdModel | ConsulModel
+/** The API server of Kubernetes, with nodes only. */
+export interface KubeModel extends StoreBase {
+  readonly kind: 'kube'
+}
+
+export type StoreModel = EtcdModel | ConsulModel | KubeModel
 
 /** A program that a fault may stop: a member of the store, or the daemon of a network on a host. */
 export type ProgramRef =

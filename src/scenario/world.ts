@@ -10,6 +10,7 @@ import type { Simulator } from '../sim/simulator.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { ScheduledWorkload } from './build-workload.ts'
+import type { FabricRouting } from './fabric-routing.ts'
 import type { LinkModel, NetworkModel, Scenario } from './model.ts'
 
 /** A cable of the scenario with its two ends: `a` at the link's `from`. */
@@ -28,6 +29,8 @@ export interface WorldFabric {
   readonly links: Map<string, WorldLink>
   /** Namespaces with the bridge of a bench, by node. */
   readonly bridges: Map<string, NetNamespace>
+  /** BGP of the routers; null where routes are computed once. */
+  routing: FabricRouting | null
   /** Refusals that the operator of a router would see, such as a full FIB. */
   readonly log: string[]
 }

@@ -23,6 +23,8 @@ const METRICS: readonly MetricKey[] = [
   'sent',
   'delivered',
   'rtt',
+  'watchDelay',
+  'watchGaps',
   'packetRate',
   'transactions',
   'retransmits',
@@ -41,6 +43,8 @@ const METRICS: readonly MetricKey[] = [
   'floodShare',
   'tableShare',
   'wireEfficiency',
+  'elections',
+  'leaderless',
   'reachable',
 ]
 
@@ -59,22 +63,28 @@ interface Compared {
 type Kind = WorkloadModel['kind']
 
 /** Those that know of each packet or request whether it arrived. */
-const COUNTED: readonly Kind[] = ['ping', 'udp', 'udp-rr', 'tcp-rr', 'tcp-crr', 'macof']
+const COUNTED: readonly Kind[] = ['ping', 'udp', 'udp-rr', 'tcp-rr', 'tcp-crr', 'macof', 'kv']
+
+/** Those that carry a payload of their own. */
+const CARRIERS: readonly Kind[] = ['ping', 'udp', 'udp-rr', 'tcp', 'tcp-rr', 'tcp-crr', 'macof']
 
 /** Metrics that only some kinds of workload have, and what to measure them with. */
 const KINDS: Partial<Record<MetricKey, { kinds: readonly Kind[]; remedy: string }>> = {
+  goodput: { kinds: CARRIERS, remedy: 'expect transactions' },
   rtt: {
-    kinds: ['ping', 'udp-rr', 'tcp-rr', 'tcp-crr'],
+    kinds: ['ping', 'udp-rr', 'tcp-rr', 'tcp-crr', 'kv'],
     remedy: 'measure it with ping, udp-rr or tcp-rr',
   },
+  watchDelay: { kinds: ['kv'], remedy: 'measure it with kv and watch: true' },
+  watchGaps: { kinds: ['kv'], remedy: 'measure them with kv and watch: true' },
   packetRate: { kinds: ['udp', 'udp-rr'], remedy: 'measure it with udp' },
   transactions: {
-    kinds: ['udp-rr', 'tcp-rr', 'tcp-crr'],
+    kinds: ['udp-rr', 'tcp-rr', 'tcp-crr', 'kv'],
     remedy: 'measure them with udp-rr, tcp-rr or tcp-crr',
   },
   retransmits: { kinds: ['tcp', 'tcp-rr'], remedy: 'measure them with tcp' },
   completion: { kinds: ['tcp'], remedy: 'measure it with tcp and bytes' },
-  stall: { kinds: ['tcp'], remedy: 'measure it with tcp' },
+  stall: { kinds: ['tcp', 'kv'], remedy: 'measure it with tcp or kv' },
   fairness: { kinds: ['tcp'], remedy: 'measure it with tcp' },
   loss: { kinds: COUNTED, remedy: 'expect retransmits, or drops' },
   delivered: { kinds: COUNTED, remedy: 'expect goodput' },
@@ -83,6 +93,9 @@ const KINDS: Partial<Record<MetricKey, { kinds: readonly Kind[]; remedy: string 
 
 /** What is read off the cores. */
 const OF_CORES: readonly MetricKey[] = ['cores', 'coresPerGoodput']
+
+/** What watchers of a store measure. */
+const OF_WATCHERS: readonly MetricKey[] = ['watchDelay', 'watchGaps']
 
 export interface Measured {
   readonly fabric: FabricModel
@@ -176,6 +189,8 @@ function metricOf(
     case 'sent':
     case 'delivered':
     case 'rtt':
+    case 'watchDelay':
+    case 'watchGaps':
     case 'packetRate':
     case 'transactions':
     case 'retransmits':
@@ -187,7 +202,9 @@ function metricOf(
     case 'limitedBy': {
       const of = workloadOf(context, entry[key]!.of, path, measured, key)
       if (of === null) return null
-      if (key === 'rtt') return { kind: key, of, at: percentileOf(entry.rtt!.stat) }
+      if (key === 'rtt' || key === 'watchDelay') {
+        return { kind: key, of, at: percentileOf(entry[key]!.stat) }
+      }
       return key === 'cores' ? { kind: key, of, side: entry.cores!.side } : { kind: key, of }
     }
     case 'drops': {
@@ -211,6 +228,10 @@ function metricOf(
     }
     case 'tableShare':
       return { kind: key, table: entry.tableShare!.table }
+    case 'elections':
+    case 'leaderless':
+      checkStore(context, path)
+      return { kind: key }
     case 'wireEfficiency':
       return { kind: key }
     case 'reachable': {
@@ -248,11 +269,20 @@ function workloadOf(
   if (workload !== undefined && kinds !== null && !kinds.includes(workload.kind)) {
     context.report('conflict', path, `${workload.kind} does not measure ${metric}`, remedy)
   }
+  if (workload?.kind === 'kv' && !workload.watch && OF_WATCHERS.includes(metric)) {
+    const message = `the clients of ${workload.name} watch nothing`
+    context.report('conflict', path, message, 'add watch: true to the workload')
+  }
   if (OF_CORES.includes(metric) && measured.hosts.every(({ costs }) => costs === 'none')) {
     const message = 'with hosts.costs: none no work takes any time of a core'
     context.report('conflict', path, message, 'remove it, or hosts.costs: server-2020s')
   }
   return name!
+}
+
+function checkStore(context: Context, path: Path): void {
+  if (context.input.store !== undefined || context.isBroken('store')) return
+  context.report('missing_key', path, 'there is no store', 'add store: { kind: etcd }')
 }
 
 function percentileOf(stat: string): Percentile {

@@ -4,6 +4,7 @@ import type { Path } from '../place.ts'
 import { MTU_MAX, MTU_MIN } from '../schema/names.ts'
 import { type AddressPlan, planAddresses } from './addresses.ts'
 import { benchGraph } from './bench.ts'
+import { resolveBgp } from './bgp.ts'
 import type { Context } from './context.ts'
 import { drawnGraph } from './drawn.ts'
 import { withStoreHosts } from './store.ts'
@@ -54,6 +55,7 @@ export function resolveFabric(context: Context): { fabric: FabricModel; plan: Ad
     rackSubnets: plan.rackSubnets,
     transit: fabric.transit,
     ...whole,
+    bgp: resolveBgp(context, mode),
     blockProtocols: fabric.blockProtocols,
     blockUdpPorts: fabric.blockUdpPorts,
     allowLoops: fabric.allowLoops,

@@ -3,10 +3,18 @@ import type { Path } from '../place.ts'
 import type { FaultEntry } from '../schema/faults.ts'
 import { MTU_MIN } from '../schema/names.ts'
 import type { Context, KnownNames } from './context.ts'
-import { type FaultTargets, hasHostFault, hostFaultsOf } from './host-faults.ts'
+import {
+  type FaultTargets,
+  HOST_FAULT_KEYS,
+  hasHostFault,
+  hostFaultsOf,
+  isHostFaultBroken,
+} from './host-faults.ts'
 
 const ACTION_KEYS =
   'cut, loss, corrupt, duplicate, reorder, delay, jitter, blockUdpPort, blockProtocol, maxPacket, filterIcmp'
+
+const HOST_KEYS = HOST_FAULT_KEYS.join(', ')
 
 export function resolveFaults(context: Context, targets: FaultTargets): FaultModel[] {
   const { fabric } = targets
@@ -25,7 +33,15 @@ export function resolveFaults(context: Context, targets: FaultTargets): FaultMod
     const until = entry.until ?? null
     const actions = actionsOf(entry)
     const hostFaults = hostFaultsOf(context, entry, path, targets)
-    if (hasHostFault(entry) && actions.length === 0 && !namesLink(entry)) {
+    if (actions.length === 0 && !namesLink(entry)) {
+      if (!hasHostFault(entry) && !isHostFaultBroken(context, path) && !context.isBroken(...path)) {
+        context.report(
+          'missing_key',
+          path,
+          'nothing happens',
+          `add ${HOST_KEYS}; or "link" and how`,
+        )
+      }
       return { name, at: entry.at, until, on: [], actions, hostFaults }
     }
     if (actions.length === 0 && !context.isBroken(...path)) {

@@ -71,6 +71,7 @@ export function checkNetworks(
       // To a scheme the bridge of a bench is a switch like any other.
       mode: fabric.mode === 'bench' ? 'l2' : fabric.mode,
       fabricSubnet: fabric.subnet,
+      store: context.input.store ?? null,
       hosts: hosts.map(({ name, address, nic }) => ({
         name,
         address,

@@ -58,7 +58,11 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     containers,
     idle,
     workloads,
-    faults: resolveFaults(context, { fabric, store, daemons: daemonsOf(containers, idle) }),
+    faults: resolveFaults(context, {
+      fabric,
+      store,
+      daemons: new Set([...daemonsOf(containers, idle), ...routingDaemons(fabric)]),
+    }),
     captures: resolveCaptures(context, fabric, ends),
     expectations: expected.map((each) => {
       const { metric, comparison } = each
@@ -74,6 +78,12 @@ function daemonsOf(
 ): ReadonlySet<string> {
   const members = [...containers, ...idle]
   return new Set(members.flatMap(({ host, networks }) => networks.map((net) => `${host}/${net}`)))
+}
+
+/** `leaf1/bgpd` and so on, where the routers run BGP. */
+function routingDaemons({ bgp, nodes }: FabricModel): string[] {
+  if (bgp === null) return []
+  return nodes.filter(({ kind }) => kind === 'router').map(({ name }) => `${name}/bgpd`)
 }
 
 function baseName(file: string): string {

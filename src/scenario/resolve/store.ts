@@ -1,4 +1,5 @@
 import { CONSUL_DEFAULTS, type ConsulSettings } from '../../control/consul/settings.ts'
+import { SECOND } from '../../sim/units.ts'
 import type { FabricModel, HostModel, LinkModel, NodeModel } from '../model.ts'
 import type { StoreSection } from '../schema/store.ts'
 import type { StoreMemberModel, StoreModel } from '../store-model.ts'
@@ -7,13 +8,16 @@ import { type Graph, type LinkProperties, linkBetween, OUTSIDE } from './fabric.
 import { knownHosts } from './hosts.ts'
 
 const MEMBERS_DEFAULT = 3
+/** etcd's maxElectionMs. */
+const ELECTION_MAX = 50 * SECOND
 
 /** By version of etcd: --snapshot-count; pre-vote came with 3.5. */
 const SNAPSHOT_COUNT = { '2.3': 10_000, '3.4': 100_000, '3.5': 100_000 } as const
 
 const memberName = (index: number): string => `store-${index + 1}`
 
-function memberCount({ members, on }: StoreSection): number {
+function memberCount({ kind, members, on }: StoreSection): number {
+  if (kind === 'kube') return 1
   return members ?? on?.length ?? MEMBERS_DEFAULT
 }
 
@@ -59,6 +63,7 @@ export function resolveStore(
   if (store === undefined) return null
   const members = membersOf(context, store, fabric)
   const shared = { members, fsync: store.fsync }
+  if (store.kind === 'kube') return { kind: store.kind, version: store.version, ...shared }
   if (store.kind === 'consul') {
     const { kind, version } = store
     const agents = agentsOf(context, store, members, fabric, hosts)
@@ -88,9 +93,9 @@ function membersOf(context: Context, store: StoreSection, fabric: FabricModel): 
     const message = `${count} members, and ${on.length} hosts for them`
     context.report(
       'conflict',
-      ['store', 'members'],
+      ['store', store.kind === 'kube' ? 'on' : 'members'],
       message,
-      `members: ${on.length}, or no such key`,
+      store.kind === 'kube' ? 'one host' : `members: ${on.length}, or no such key`,
     )
   }
   return on.map((host, i) => ({ name: memberName(i), host }))
@@ -134,5 +139,8 @@ function checkTimings(
   } else if (election < 5 * heartbeat) {
     const message = 'the election timeout is less than 5 heartbeats'
     context.report('out_of_range', path, message, 'at least 5 times "heartbeat", such as 1s')
+  } else if (election > ELECTION_MAX) {
+    const message = 'etcd takes no election timeout of more than 50 s'
+    context.report('out_of_range', path, message, 'at most 50s')
   }
 }

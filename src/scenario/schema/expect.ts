@@ -31,18 +31,8 @@ const ofHostPort = (value: () => z.ZodType<number>, what: string) =>
     .exactOptional()
     .describe(what)
 
-export const expectation = z.strictObject({
-  variant: oneOrMany(reference())
-    .exactOptional()
-    .describe('In which variants it holds. Default: in all.'),
-  panel: oneOrMany(reference())
-    .exactOptional()
-    .describe('In which panels it holds. Default: in all.'),
-  goodput: ofWorkload(rate, 'Payload of a workload that arrived, a second.'),
-  loss: ofWorkload(fraction, 'Packets of a workload that did not arrive.'),
-  sent: ofWorkload(number, 'Packets (requests) of a workload sent.'),
-  delivered: ofWorkload(number, 'Packets of a workload that arrived (replies, for requests).'),
-  rtt: z
+const ofTimes = (what: string) =>
+  z
     .strictObject({
       of,
       stat: z
@@ -55,7 +45,22 @@ export const expectation = z.strictObject({
       ...comparison(duration),
     })
     .exactOptional()
-    .describe('Round-trip time of a workload.'),
+    .describe(what)
+
+export const expectation = z.strictObject({
+  variant: oneOrMany(reference())
+    .exactOptional()
+    .describe('In which variants it holds. Default: in all.'),
+  panel: oneOrMany(reference())
+    .exactOptional()
+    .describe('In which panels it holds. Default: in all.'),
+  goodput: ofWorkload(rate, 'Payload of a workload that arrived, a second.'),
+  loss: ofWorkload(fraction, 'Packets of a workload that did not arrive.'),
+  sent: ofWorkload(number, 'Packets (requests) of a workload sent.'),
+  delivered: ofWorkload(number, 'Packets of a workload that arrived (replies, for requests).'),
+  rtt: ofTimes('Round-trip time of a workload; of kv: how long an operation takes.'),
+  watchDelay: ofTimes('From the call of a put to its event at a watcher, of a kv workload.'),
+  watchGaps: ofWorkload(number, 'Times that a watcher of a kv workload had to read all anew.'),
   packetRate: ofWorkload(packetRate, 'Packets of a workload that arrived, a second.'),
   transactions: ofWorkload(real, 'Requests of a workload answered, a second.'),
   retransmits: ofWorkload(number, 'TCP segments of a workload that were sent again.'),
@@ -63,7 +68,10 @@ export const expectation = z.strictObject({
     duration,
     'From the start of a tcp workload with `bytes` until all of them were read.',
   ),
-  stall: ofWorkload(duration, 'The longest time in which a flow of a tcp workload got nothing.'),
+  stall: ofWorkload(
+    duration,
+    'The longest time in which a flow of a tcp workload got nothing; of kv: no operation succeeded.',
+  ),
   fairness: ofWorkload(real, 'Jain’s index of the goodput of the flows: 1 = all alike.'),
   cores: z
     .strictObject({
@@ -111,6 +119,14 @@ export const expectation = z.strictObject({
     .strictObject(comparison(fraction))
     .exactOptional()
     .describe('Payload by bytes on the wire, over all links.'),
+  elections: z
+    .strictObject(comparison(number))
+    .exactOptional()
+    .describe('Times that a member of the store became leader, the first included.'),
+  leaderless: z
+    .strictObject(comparison(duration))
+    .exactOptional()
+    .describe('The longest time without a leader of the store since it had one first.'),
   reachable: z
     .strictObject({
       from: reference().describe('Container or host.'),

@@ -121,6 +121,24 @@ const router = z.strictObject({
   puntRate: packetRate().prefault('1kpps').describe('Packets that reach the CPU of the router.'),
 })
 
+/** Defaults: FRR's of the profile "datacenter" (bgpd/bgp_vty.c), which has no MRAI either. */
+const bgp = z.strictObject({
+  holdTime: duration()
+    .prefault('9s')
+    .describe('Without a word from a router for so long its neighbour gives it up: whole seconds.'),
+  keepalive: duration().prefault('3s').describe('Between two words: a third of it, or less.'),
+  advertisementInterval: duration()
+    .prefault(0)
+    .describe('Least time between two UPDATEs to a neighbour (MRAI).'),
+  connectRetry: duration()
+    .prefault('10s')
+    .describe('How long an attempt to connect may take before the next.'),
+  fastFailover: z
+    .boolean()
+    .default(true)
+    .describe('A session ends at once with the link under it, and not with the hold time.'),
+})
+
 const nodeName = name().describe('What links, workloads and faults call it.')
 
 const drawnNode = z.discriminatedUnion('kind', [
@@ -178,6 +196,16 @@ export const fabric = z.strictObject({
   transit: ipv4Prefix()
     .prefault('100.64.0.0/16')
     .describe('Addresses of the links between routers.'),
+  routing: z
+    .enum(['static', 'bgp'])
+    .default('static')
+    .describe(
+      'How routers of mode l3 know their ways: `static`: computed once; `bgp`: each runs eBGP with its ' +
+        'neighbours (RFC 7938), from time 0 on, and finds others when a way is lost.',
+    ),
+  bgp: bgp
+    .prefault({})
+    .describe('With `routing: bgp`. Defaults are those of FRR for data centres.'),
   blockProtocols: z
     .array(ipProtocol())
     .prefault([])

@@ -10,11 +10,18 @@ const linkEnds = z.strictObject({
 
 const hostList = z.array(reference()).min(1)
 
+/** `leader` and so on: STORE_ROLES. */
 const program = (what: string) =>
-  reference().exactOptional().describe(`A store's member, store-1, or daemon, h1/net. ${what}`)
+  reference()
+    .exactOptional()
+    .describe(
+      `A store's member, \`store-1\` or \`leader\`, a daemon, \`h1/net\`, or a router's \`leaf1/bgpd\`. ${what}`,
+    )
 
 const member = (what: string) =>
-  reference().exactOptional().describe(`A member of the store, such as store-1. ${what}`)
+  reference()
+    .exactOptional()
+    .describe(`A member of the store, \`store-1\`, \`leader\` or \`follower\`. ${what}`)
 
 export const fault = z.strictObject({
   name: name().exactOptional().describe('Default: fault-1 and so on.'),
@@ -48,12 +55,15 @@ export const fault = z.strictObject({
   partition: z
     .tuple([hostList, hostList])
     .exactOptional()
-    .describe('[[h1], [h2, h3]]: nothing passes between the two sides; `oneWay`: from the first.'),
+    .describe(
+      '[[h1], [h2, h3]]: nothing passes between the two sides; `oneWay`: from the first. `leader`, ' +
+        '`follower`, `followers`: hosts of members of the store, as they are at `at`.',
+    ),
   stop: program('Ends it in order (SIGTERM); it starts again at `until`.'),
   crash: program('Kills it (SIGKILL); it starts again at `until`.'),
-  restart: program('Starts it again after `stop` or `crash`, or kills and starts it.'),
-  loseDisk: member('Its disk is empty from then on; it is killed and started.'),
-  restoreDisk: member('Its disk is as it was at `of`; it is killed and started.'),
+  restart: program('Kills it if it runs; it is there again 100 ms later, as systemd does it.'),
+  loseDisk: member('Its disk is empty from then on; it is killed and started again.'),
+  restoreDisk: member('Its disk is as it was at `of`; it is killed and started again.'),
   of: duration().exactOptional().describe('Time of the backup that `restoreDisk` puts back.'),
   slowDisk: member('Flushes of its disk take `fsync`.'),
   fsync: z
@@ -62,7 +72,7 @@ export const fault = z.strictObject({
     .describe('With `slowDisk`. Default: hang.'),
   clockStep: reference()
     .exactOptional()
-    .describe('Host whose real-time clock jumps, `by` so much.'),
+    .describe('Host whose real-time clock jumps, `by` so much; also `leader` of the store.'),
   by: duration().exactOptional().describe('With `clockStep`: forward, unless `backwards`.'),
   backwards: z.boolean().default(false).describe('With `clockStep`: the clock is turned back.'),
 })

@@ -3,10 +3,15 @@ import { z } from 'zod'
 import { duration, size } from '../../schemes/option-types.ts'
 import { oneOrMany, reference } from './names.ts'
 
-/** `3.4` without quotes is a number in YAML. */
+/** `3.4` without quotes is a number in YAML, and `1.0` the number 1. */
+function versionText(value: unknown): unknown {
+  if (typeof value !== 'number') return value
+  return Number.isInteger(value) ? value.toFixed(1) : String(value)
+}
+
 function version<const V extends readonly [string, ...string[]]>(versions: V) {
   return z
-    .preprocess((value) => (typeof value === 'number' ? String(value) : value), z.enum(versions))
+    .preprocess(versionText, z.enum(versions))
     .meta({ type: undefined, enum: [...versions, ...versions.map(Number)] })
     .describe('The release whose behaviour and defaults apply.')
 }
@@ -67,6 +72,15 @@ const consul = z.strictObject({
     .describe('Hosts with a client agent. Default: all other hosts.'),
 })
 
-export const store = z.discriminatedUnion('kind', [etcd, consul])
+const kube = z.strictObject({
+  kind: z
+    .literal('kube')
+    .describe('The API server of Kubernetes with its node records, over plain HTTP.'),
+  version: version(['1.28']).prefault('1.28'),
+  ...shared,
+  members: z.literal(1).exactOptional().describe('There is one.'),
+})
+
+export const store = z.discriminatedUnion('kind', [etcd, consul, kube])
 
 export type StoreSection = z.output<typeof store>

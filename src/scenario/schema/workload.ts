@@ -201,7 +201,10 @@ const store = z.strictObject({
     .describe('Operations in flight of each client.'),
   interval: duration()
     .exactOptional()
-    .describe('From one operation to the next. Default: as soon as the one before is over.'),
+    .describe(
+      'From one operation to the next, of each of those in flight, which take turns. Default: as ' +
+        'soon as the one before is over.',
+    ),
   keys: z.int().min(1).max(1_000_000).default(100).describe('Different keys, drawn at random.'),
   size: payload(100).describe('Value.'),
   reads: fraction().prefault('0%').describe('Share of operations that read.'),
@@ -210,6 +213,11 @@ const store = z.strictObject({
     .default('linearizable')
     .describe('Of the reads. `stale`: a member’s own copy, whatever it is worth.'),
   watch: z.boolean().default(false).describe('Each client also watches all of these keys.'),
+  compactEvery: duration()
+    .exactOptional()
+    .describe(
+      'The first client drops the history of changes so often, as by `etcdctl compact`; of v3.',
+    ),
   warmup,
 })
 
