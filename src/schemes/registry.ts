@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { bridgeScheme } from './bridge/index.ts'
 import type { Scheme, SchemeContext, SchemeFinding } from './contract.ts'
+import { dockerOverlayScheme } from './docker-overlay/index.ts'
 import { flannelScheme } from './flannel/index.ts'
 import { hostScheme } from './host/index.ts'
 import { macvlanScheme } from './macvlan/index.ts'
@@ -48,4 +49,5 @@ export const builtinSchemes = new Schemes([
   bridgeScheme as Scheme,
   macvlanScheme as Scheme,
   flannelScheme as Scheme,
+  dockerOverlayScheme as Scheme,
 ])

@@ -88,7 +88,9 @@ describe('chaos', () => {
     expect(delivering).toBeGreaterThan(all.length / 2)
   })
 
-  it('draws every scheme of the registry', () => {
-    expect([...CHAOTIC_SCHEMES].sort()).toEqual([...builtinSchemes.names()].sort())
+  it('draws every scheme of the registry that goes without a store', () => {
+    // test/schemes/docker-ipam.test.ts draws what befalls this one.
+    const withStore = ['docker-overlay']
+    expect([...CHAOTIC_SCHEMES, ...withStore].sort()).toEqual([...builtinSchemes.names()].sort())
   })
 })

@@ -1,0 +1,108 @@
+import {
+  contains,
+  formatIpv4,
+  formatPrefix,
+  type Ipv4Prefix,
+  overlaps,
+} from '../../wire/ipv4-address.ts'
+import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
+import { startDocker } from './docker-daemon.ts'
+import { sizeOf } from './ipam.ts'
+import { type DockerOverlayOptions, dockerOverlayOptions, overlayMtu } from './options.ts'
+
+const MTU_MIN = 68
+const KINDS: readonly string[] = ['etcd', 'consul']
+
+function check(options: DockerOverlayOptions, context: SchemeContext): readonly SchemeFinding[] {
+  return [
+    ...checkStore(context),
+    ...checkAddresses(options),
+    ...checkRoom(options, context),
+    ...checkGatewayBridge(options, context),
+  ]
+}
+
+function checkStore({ store }: SchemeContext): SchemeFinding[] {
+  const remedy = 'store: { kind: etcd }, or consul'
+  if (store === null) {
+    const message = 'the daemons of this scheme find networks and each other in a store'
+    return [{ path: ['scheme'], message, remedy }]
+  }
+  if (KINDS.includes(store.kind)) return []
+  return [{ path: ['scheme'], message: `the daemons cannot ask a store of ${store.kind}`, remedy }]
+}
+
+function checkAddresses(options: DockerOverlayOptions): SchemeFinding[] {
+  const { subnet, ipRange, gateway, auxAddresses, mtu } = options
+  const findings: SchemeFinding[] = []
+  const add = (path: string[], message: string, remedy: string) =>
+    findings.push({ path, message, remedy })
+  if (mtu !== undefined && overlayMtu(mtu) < MTU_MIN) {
+    add(['mtu'], `VXLAN leaves ${overlayMtu(mtu)} bytes of ${mtu}`, 'at least 118 bytes')
+  }
+  const given = [
+    ...(gateway === undefined ? [] : [{ path: ['gateway'], address: gateway }]),
+    ...Object.entries(auxAddresses).map(([key, address]) => ({
+      path: ['auxAddresses', key],
+      address,
+    })),
+  ]
+  if (subnet === undefined) {
+    if (ipRange !== undefined) add(['ipRange'], 'a range without its subnet', 'add "subnet"')
+    for (const { path } of given) add(path, 'an address without its subnet', 'add "subnet"')
+    return findings
+  }
+  const text = formatPrefix(subnet)
+  if (ipRange !== undefined && !isWithin(ipRange, subnet)) {
+    add(['ipRange'], `${formatPrefix(ipRange)} is not within ${text}`, `a part of ${text}`)
+  }
+  for (const { path, address } of given) {
+    if (contains(subnet, address)) continue
+    add(path, `${formatIpv4(address)} is not in ${text}`, `an address of ${text}`)
+  }
+  return findings
+}
+
+function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
+  return inner.length >= outer.length && contains(outer, inner.base)
+}
+
+/** The hosts share the addresses: network, broadcast and gateway are not for containers. */
+function checkRoom(options: DockerOverlayOptions, { hosts }: SchemeContext): SchemeFinding[] {
+  const { subnet = { base: 0, length: 24 }, ipRange, auxAddresses } = options
+  const total = hosts.reduce((sum, { containers }) => sum + containers, 0)
+  const aux = Object.values(auxAddresses).filter((address) => contains(ipRange ?? subnet, address))
+  const room = sizeOf(ipRange ?? subnet) - (ipRange === undefined ? 3 : 0) - aux.length
+  if (total <= room) return []
+  return [
+    {
+      path: [ipRange === undefined ? 'subnet' : 'ipRange'],
+      message: `the hosts have ${total} containers, and share ${Math.max(0, room)} addresses`,
+      remedy: 'give a larger one',
+    },
+  ]
+}
+
+function checkGatewayBridge(
+  { gatewayBridgeSubnet: block, subnet }: DockerOverlayOptions,
+  { fabricSubnet }: SchemeContext,
+): SchemeFinding[] {
+  const other = [fabricSubnet, ...(subnet === undefined ? [] : [subnet])].find((each) =>
+    overlaps(block, each),
+  )
+  if (other === undefined) return []
+  const message = `docker_gwbridge's ${formatPrefix(block)} overlaps ${formatPrefix(other)}`
+  return [
+    { path: ['gatewayBridgeSubnet'], message, remedy: 'another block, such as 172.19.0.0/16' },
+  ]
+}
+
+export const dockerOverlayScheme: Scheme<DockerOverlayOptions> = {
+  name: 'docker-overlay',
+  summary:
+    'Docker overlay networks with an external store: a VXLAN segment a network, peers told by Serf.',
+  options: dockerOverlayOptions,
+  variant: () => 'docker-overlay/classic',
+  check,
+  startHost: startDocker,
+}

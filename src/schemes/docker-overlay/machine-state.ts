@@ -1,0 +1,100 @@
+import type { Host } from '../../host/host.ts'
+import { type Process, Signal } from '../../sim/process.ts'
+import type { NetNamespace } from '../../stack/namespace.ts'
+import type { ContainerSpec } from '../contract.ts'
+import type { EndpointRecord } from './endpoint-record.ts'
+import type { GatewayBridge } from './gateway-bridge.ts'
+import type { StoredNetwork } from './network-record.ts'
+import type { NetworkSandbox } from './network-sandbox.ts'
+
+/** A container on a network of this host, as the daemon's local database has it. */
+export interface RunningEndpoint {
+  readonly container: ContainerSpec
+  readonly network: StoredNetwork
+  readonly endpoint: EndpointRecord
+  /** Its interface in the container. */
+  readonly device: string
+  /** The container is gone, but the store could not be told. */
+  isLeaked: boolean
+}
+
+/** Ids of a container that runs. */
+export interface ContainerIds {
+  readonly container: string
+  readonly sandbox: string
+}
+
+/** What outlives the daemon on its host: the kernel's part and its local database. */
+export class MachineState {
+  readonly host: Host
+  readonly gatewayBridge: GatewayBridge
+  /** Of docker_gwbridge, the same as long as the host lives. */
+  readonly gatewayNetwork: string
+  running: readonly RunningEndpoint[] = []
+  /** What ran when the daemon was stopped in order. */
+  interrupted: readonly RunningEndpoint[] = []
+  /** Namespaces of networks that an earlier life of the daemon has left. */
+  leftOver: readonly NetworkSandbox[] = []
+  private readonly ids = new Map<NetNamespace, ContainerIds>()
+  private readonly busy = new Map<NetNamespace, Signal<void>>()
+
+  constructor(host: Host, gatewayBridge: GatewayBridge, gatewayNetwork: string) {
+    this.host = host
+    this.gatewayBridge = gatewayBridge
+    this.gatewayNetwork = gatewayNetwork
+  }
+
+  /** One after the other: the networks of a container are joined in their order. */
+  *alone<T>({ namespace }: ContainerSpec, work: Process<T>): Process<T> {
+    for (;;) {
+      const other = this.busy.get(namespace)
+      if (other === undefined) break
+      yield* other.receive()
+    }
+    const done = new Signal<void>()
+    this.busy.set(namespace, done)
+    try {
+      return yield* work
+    } finally {
+      this.release(namespace, done)
+    }
+  }
+
+  private release(namespace: NetNamespace, done: Signal<void>): void {
+    if (this.busy.get(namespace) === done) this.busy.delete(namespace)
+    done.settle(undefined)
+  }
+
+  /** With the daemon ends what it was doing for containers. */
+  forgetWork(): void {
+    this.busy.clear()
+  }
+
+  idsOf({ namespace }: ContainerSpec, make: () => ContainerIds): ContainerIds {
+    const known = this.ids.get(namespace)
+    if (known !== undefined) return known
+    const made = make()
+    this.ids.set(namespace, made)
+    return made
+  }
+
+  add(entry: RunningEndpoint): void {
+    this.running = [...this.running, entry]
+  }
+
+  /** The ids of a container go with its last network. */
+  remove(entry: RunningEndpoint): void {
+    this.running = this.running.filter((other) => other !== entry)
+    const { namespace } = entry.container
+    if (!this.running.some(({ container }) => container.namespace === namespace)) {
+      this.ids.delete(namespace)
+    }
+  }
+
+  find(network: string, namespace: NetNamespace): RunningEndpoint | null {
+    const found = this.running.find(
+      (entry) => entry.network.name === network && entry.container.namespace === namespace,
+    )
+    return found ?? null
+  }
+}

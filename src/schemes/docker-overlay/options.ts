@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { count, ipv4Address, ipv4Prefix, mtu } from '../option-types.ts'
+
+const published = z.strictObject({
+  container: z.string().describe('The container whose port it is.'),
+  protocol: z.enum(['tcp', 'udp']).default('tcp').describe('`/tcp` or `/udp`.'),
+  port: count(1, 65535).describe('Port in the container.'),
+  hostPort: count(1, 65535).describe('Port of the host.'),
+})
+
+export const dockerOverlayOptions = z.strictObject({
+  version: z
+    .enum(['17.06', '20.10'])
+    .default('20.10')
+    .describe(
+      'Release whose behaviour applies. Until 17.09 a peer that comes up elsewhere overwrites the old ' +
+        'entry at once, and a late leave of the old one removes the new; later it waits for the leave.',
+    ),
+  subnet: ipv4Prefix()
+    .exactOptional()
+    .describe(
+      '`--subnet`, shared by all hosts. Default: the first free of 10.0.0.0/24, 10.0.1.0/24 ...',
+    ),
+  ipRange: ipv4Prefix()
+    .exactOptional()
+    .describe('`--ip-range`: the part of the subnet from which addresses are chosen.'),
+  gateway: ipv4Address().exactOptional().describe('`--gateway`. Default: the first free address.'),
+  auxAddresses: z
+    .record(z.string(), ipv4Address())
+    .prefault({})
+    .describe('`--aux-address`: addresses of the subnet that no container gets, by name.'),
+  internal: z
+    .boolean()
+    .default(false)
+    .describe('`--internal`: no docker_gwbridge, and so no way out.'),
+  mtu: mtu()
+    .exactOptional()
+    .describe(
+      '`-o com.docker.network.driver.mtu`: MTU of the underlay; containers get 50 less. Default: 1500, ' +
+        'whatever the NIC has.',
+    ),
+  publish: z
+    .array(published)
+    .prefault([])
+    .describe('`-p`: ports that the hosts forward to containers, by docker_gwbridge.'),
+  gatewayBridgeSubnet: ipv4Prefix()
+    .prefault('172.18.0.0/16')
+    .describe(
+      'Subnet of docker_gwbridge, the same on every host; that of the first network counts.',
+    ),
+  restart: z
+    .enum(['no', 'always'])
+    .default('no')
+    .describe('`--restart`: whether containers start again with the daemon, which ends them.'),
+})
+
+export type DockerOverlayOptions = z.output<typeof dockerOverlayOptions>
+
+/** Outer IPv4, UDP and VXLAN, inner Ethernet. */
+const VXLAN_OVERHEAD = 50
+const UNDERLAY_MTU_DEFAULT = 1500
+
+/** Of everything inside, as the driver computes it from the option in the store (0 = none). */
+export function overlayMtu(underlay: number): number {
+  return (underlay || UNDERLAY_MTU_DEFAULT) - VXLAN_OVERHEAD
+}
