@@ -79,7 +79,7 @@ describe('as a process, each command ends with its status:', () => {
     [['why', 'two.yaml', ...PROBE, '10.20.9.9'], 1],
     [['why', 'two.yaml', ...PROBE, 'c9'], 2],
     [['inspect', 'two.yaml', 'h1', 'ip', '-j', 'route'], 0],
-    [['inspect', 'two.yaml', 'h1', 'ip', 'rout'], 2],
+    [['inspect', 'two.yaml', 'h1', 'ip', 'rules'], 2],
     [['validate', 'two.yaml'], 0],
     [['validate', 'nowhere.yaml'], 2],
   ])('%j', (args, status) => {
