@@ -8,6 +8,7 @@ import { parseQuantity } from '../sim/quantities.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
 import { showArpTable, showFib, showMacTable } from './inspect-fabric.ts'
+import { showMember, showStore } from './inspect-store.ts'
 import { parseWords, TOOL_COMMANDS, type ToolCommand, unknownCommand } from './inspect-words.ts'
 import { load, selectVariants } from './load.ts'
 
@@ -61,6 +62,8 @@ function timeOf(text: string): number {
 }
 
 function nodeOf(world: World, name: string): Node {
+  const shown = storeNode(world, name)
+  if (shown !== null) return shown
   const l2 = world.switches.get(name) ?? onlyOne(world.switches, name, 'switch')
   if (l2) return (words) => ofSwitch(l2.name, words, () => showMacTable(l2))
   const router = world.routers.get(name) ?? onlyOne(world.routers, name, 'router')
@@ -79,6 +82,24 @@ function nodeOf(world: World, name: string): Node {
   }
   const remedy = suggest(name, nodesOf(world), 'nodes')
   throw new ExitError(EXIT_BAD_INPUT, `there is no node "${name}"; ${remedy}`)
+}
+
+/** The store or a member of it; where a member's host has its name, words ask the host. */
+function storeNode(world: World, name: string): Node | null {
+  const { store } = world
+  if (store === null) {
+    if (name !== 'store' || namespaceOf(world, name)) return null
+    throw new ExitError(EXIT_BAD_INPUT, 'the scenario has no store')
+  }
+  const member = store.members.find((each) => each.name === name)
+  if (name !== 'store' && member === undefined) return null
+  return (words, flags) => {
+    if (words.length === 0) return member === undefined ? showStore(store) : showMember(member)
+    if (member === undefined) {
+      throw new ExitError(EXIT_BAD_INPUT, `store is shown whole; leave "${words.join(' ')}" out`)
+    }
+    return ofNamespace(member.host.root, [], words, flags)
+  }
 }
 
 /** `switch` and `router` name the only one that there is. */
@@ -107,6 +128,11 @@ function ofNamespace(
     const message = `${namespace.name} is not a switch: of MAC addresses it can show "bridge fdb"`
     throw new ExitError(EXIT_BAD_INPUT, message)
   }
+  if (words.length === 0) {
+    const message = `what of ${namespace.name} is to be shown is not said`
+    const remedy = `one of ${[...more, ...TOOL_COMMANDS].join(', ')}`
+    throw new ExitError(EXIT_BAD_INPUT, `${message}; ${remedy}`)
+  }
   const isTool = TOOL_COMMANDS.some((each) => each.split(' ')[0] === words[0])
   if (!isTool) throw unknownCommand(asked, [...more, ...TOOL_COMMANDS])
   const { command, options } = parseWords(words)
@@ -134,7 +160,13 @@ function nodesOf(world: World): string[] {
   const hosts = [...world.hosts.values()]
   const containers = hosts.flatMap((host) => [...host.containers.keys()])
   const fabric = [world.hosts, world.routers, world.switches, world.bridges]
-  return [...fabric.flatMap((nodes) => [...nodes.keys()]), ...containers]
+  const store = world.store === null ? [] : ['store', ...world.store.members.map(nameOf)]
+  const nodes = fabric.flatMap((each) => [...each.keys()])
+  return [...new Set([...nodes, ...store, ...containers])]
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name
 }
 
 function namespaceOf(world: World, node: string): NetNamespace | undefined {

@@ -99,10 +99,10 @@ function addInspect(encap: Command): void {
     .command('inspect')
     .description('run to an instant and show a table as its tool would print it')
     .argument('<file>', 'scenario file')
-    .argument('<node>', 'host, container, router or switch')
+    .argument('<node>', 'host, container, router or switch; store, or a member as store-1')
     .argument(
-      '<command...>',
-      'ip route, ip neigh, ip link, ip addr, bridge fdb (each with "show dev X"), iptables-save; mac of a switch; fib, arp of a router',
+      '[command...]',
+      'ip route, ip neigh, ip link, ip addr, bridge fdb (each with "show dev X"), iptables-save; mac of a switch; fib, arp of a router; of the store nothing more',
     )
     .option('--at <time>', 'simulated time; default: the end of the run')
     .option('-j, --json', 'as `ip -j` and `bridge -j` print it')

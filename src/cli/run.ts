@@ -2,13 +2,14 @@ import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
+import { bugsOf } from '../report/bugs.ts'
 import { wrap } from '../report/lines.ts'
 import { reportRuns } from '../report/run-text.ts'
 import type { Scenario } from '../scenario/model.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
 import type { RunResult } from '../study/result.ts'
 import { Run } from '../study/run.ts'
-import { EXIT_BAD_INPUT, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
+import { EXIT_BAD_INPUT, EXIT_BUG, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
 import { loadAll, selectVariants } from './load.ts'
 import { makeDirectory } from './make-directory.ts'
 import { Progress } from './progress.ts'
@@ -54,6 +55,8 @@ export async function runCommand(files: readonly string[], flags: RunFlags): Pro
   const notBegun = tables.flatMap(({ scenarios }) => scenarios).slice(results.length)
   if (flags.json !== undefined) writeJson(flags.json, results, notBegun)
   interrupt.end()
+  const bugs = bugsOf(results)
+  if (bugs.length > 0) throw new ExitError(EXIT_BUG, bugs.join('\n'))
   if (interrupt.isRequested) {
     throw new ExitError(interrupt.status, interruption(notBegun.length))
   }

@@ -26,6 +26,7 @@ export function errnoWords(errno: string): string {
 /** One row of a workload's `errors`, with how often it came. */
 export function errorWords(error: Readonly<Record<string, unknown>>): string {
   const count = formatCount(Number(error['count'] ?? 0))
+  if (typeof error['text'] === 'string') return `${count} failed: ${error['text']}`
   if (error['origin'] === 'local') {
     return `system call failed: ${errnoWords(String(error['errno']))} (${count})`
   }

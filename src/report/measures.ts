@@ -86,7 +86,14 @@ const roundTrips: TimesOf = ({ rtt }) => (rtt && 'p50' in rtt ? rtt : null)
 /** Median and 99th percentile of round trips, or of one-way latencies where nobody measured those. */
 export function latencies(runs: readonly RunResult[]): readonly Measure[] {
   const names = namesOf(runs, (row) => Boolean(roundTrips(row)))
-  if (names.length > 0) return latenciesOf(runs, names, 'RTT', roundTrips)
+  if (names.length > 0) {
+    const isStore = (name: string) => runs.some((run) => workloadOf(run, name)?.kind === 'kv')
+    const [operations, others] = [names.filter(isStore), names.filter((name) => !isStore(name))]
+    return [
+      ...latenciesOf(runs, others, 'RTT', roundTrips),
+      ...latenciesOf(runs, operations, 'Operation', roundTrips),
+    ]
+  }
   const oneWay: TimesOf = (row) => row.latency ?? null
   return latenciesOf(
     runs,
@@ -136,6 +143,26 @@ export function transactionRates(runs: readonly RunResult[]): readonly Measure[]
       return workloadOf(run, name)?.transactionsPerSecond ?? null
     })
   })
+}
+
+/** How long clients of the store got nothing done at a stretch. */
+export function storeStalls(runs: readonly RunResult[]): readonly Measure[] {
+  const names = namesOf(runs, ({ kind }) => kind === 'kv')
+  return names.slice(0, WORKLOADS_MAX).map((name) => {
+    const of = names.length === 1 ? '' : `, ${name}`
+    return measure(runs, `Longest stall${of}`, formatTime, (run) => {
+      return workloadOf(run, name)?.stall ?? null
+    })
+  })
+}
+
+export function leaderElections(runs: readonly RunResult[]): readonly Measure[] {
+  return [
+    measure(runs, 'Elections', formatCount, ({ store }) => store?.elections ?? null),
+    measure(runs, 'Longest without leader', formatTime, ({ store }) => {
+      return store?.longestLeaderless ?? null
+    }),
+  ]
 }
 
 function formatRounded(value: number): string {

@@ -14,6 +14,7 @@ import {
   networkLines,
   switchLines,
 } from './network-text.ts'
+import { storeLines } from './store-text.ts'
 import { comparisonTable } from './table.ts'
 import { workloadLines } from './workload-text.ts'
 
@@ -135,6 +136,7 @@ function runLines(run: RunResult, name: string, options: ReportOptions): string[
   const rule = '-'.repeat(Math.max(0, options.columns - name.length - 1))
   const blocks = [
     networkLines(run.networks, options, verbose),
+    storeLines(run.store, options, verbose),
     run.workloads.flatMap((row) => workloadLines(row, options, verbose)),
     layerLines(run.hostLayers, options),
     dropLines(run.drops, options, verbose),

@@ -12,6 +12,7 @@ import {
 } from './format.ts'
 import { type Layout, wrap } from './lines.ts'
 import { LIMIT_WORDS } from './loads.ts'
+import { storeLoadTexts } from './store-load-text.ts'
 import { tcpTexts } from './tcp-text.ts'
 
 const KINDS: Readonly<Record<WorkloadRow['kind'], string>> = {
@@ -23,6 +24,7 @@ const KINDS: Readonly<Record<WorkloadRow['kind'], string>> = {
   'tcp-crr': 'TCP connect, request and response',
   macof: 'frames from ever new MAC addresses',
   frames: 'Ethernet frames',
+  kv: 'clients of the store',
 }
 const PAIRS_SHOWN = 8
 
@@ -37,19 +39,10 @@ export function workloadLines(row: WorkloadRow, layout: Layout, verbose: boolean
     '  ',
     4,
   )
-  const isTcp = row.kind === 'tcp'
   const facts = [
-    ...(isTcp
-      ? tcpTexts(row, verbose)
-      : [
-          countsText(row),
-          ratesText(row),
-          timesText('round trip', percentilesOf(row.rtt), null),
-          timesText('one-way latency', row.latency, row.jitter),
-          firstPacketText(row),
-        ]),
+    ...measuredTexts(row, verbose),
     ...row.errors.map(errorWords),
-    ...(isTcp ? [] : pairTexts(row, verbose)),
+    ...(row.kind === 'tcp' ? [] : pairTexts(row, verbose)),
     limitText(row),
     linkText(row),
     cpuText(row),
@@ -57,6 +50,18 @@ export function workloadLines(row: WorkloadRow, layout: Layout, verbose: boolean
   for (const fact of facts) if (fact !== '') lines.push(...wrap(fact, layout.columns, '    ', 6))
   if (verbose) lines.push(...toolOutput(row, layout))
   return lines
+}
+
+function measuredTexts(row: WorkloadRow, verbose: boolean): readonly string[] {
+  if (row.kind === 'tcp') return tcpTexts(row, verbose)
+  if (row.kind === 'kv') return storeLoadTexts(row)
+  return [
+    countsText(row),
+    ratesText(row),
+    timesText('round trip', percentilesOf(row.rtt), null),
+    timesText('one-way latency', row.latency, row.jitter),
+    firstPacketText(row),
+  ]
 }
 
 function countsText(row: WorkloadRow): string {

@@ -1,3 +1,4 @@
+import type { Host } from '../host/host.ts'
 import { Veth } from '../host/veth.ts'
 import type { World } from '../scenario/world.ts'
 
@@ -19,4 +20,9 @@ export function cablesOf(world: World): ReadonlyMap<string, string> {
     }
   }
   return ends
+}
+
+/** Where a host is connected: its port, or its device where that has no cable. */
+export function cableOf({ port, root }: Host) {
+  return port ?? root.device('eth0') ?? root.loopback
 }

@@ -8,6 +8,7 @@ import type { Instruments } from './instruments.ts'
 import { machineResults } from './machines.ts'
 import type { DropResult, NetworkResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
 import { efficiencyOf } from './snapshot.ts'
+import { storeOf } from './store.ts'
 import { surroundingsOf } from './surroundings.ts'
 import { tablesOf } from './tables.ts'
 import type { WindowMeter } from './window-meter.ts'
@@ -32,6 +33,7 @@ export function collect(world: World, instruments: Instruments, partial: boolean
     simulated: now,
     events: simulator.events,
     networks: [...world.networks.values()].map((network) => networkOf(world, network, instruments)),
+    store: storeOf(world, instruments.storeTraffic),
     workloads: instruments.meters.map((meter) => rowOf(meter, now)),
     hostLayers,
     wireEfficiency: efficiencyOf(hostLayers),

@@ -17,9 +17,12 @@ export type Percentiles = ReadonlyMap<Metric, number>
 export function percentilesOf(world: World): Percentiles {
   const percentiles = new Map<Metric, number>()
   for (const { metric } of world.scenario.expectations) {
-    if (metric.kind !== 'rtt' || typeof metric.at !== 'number') continue
-    const times = world.workloads.find(({ name }) => name === metric.of)?.times
-    if (times && times.count > 0) percentiles.set(metric, times.percentile(metric.at))
+    if (metric.kind !== 'rtt' && metric.kind !== 'watchDelay') continue
+    const { of, kind, at } = metric
+    if (typeof at !== 'number') continue
+    const workload = world.workloads.find(({ name }) => name === of)
+    const times = kind === 'rtt' ? workload?.times : workload?.watchTimes
+    if (times && times.count > 0) percentiles.set(metric, times.percentile(at))
   }
   return percentiles
 }
@@ -96,6 +99,10 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
       return result.tables.find(({ kind }) => kind === metric.table)?.share ?? null
     case 'wireEfficiency':
       return result.wireEfficiency
+    case 'elections':
+      return result.store?.elections ?? null
+    case 'leaderless':
+      return result.store?.longestLeaderless ?? null
     case 'reachable':
       return probes.reached(metric.from, metric.to) ? 1 : 0
   }
@@ -112,11 +119,14 @@ function measureWorkload(
     case 'delivered':
     case 'retransmits':
     case 'fairness':
+    case 'watchGaps':
       return row[metric.kind] ?? null
     case 'loss':
       return row.lost === undefined || row.sent === 0 ? null : row.lost / row.sent
     case 'rtt':
-      return timeOf(row, metric.at)
+      return timeOf(row.rtt ?? row.latency, metric.at)
+    case 'watchDelay':
+      return timeOf(row.watchDelay, metric.at)
     case 'transactions':
       return row.transactionsPerSecond ?? null
     case 'packetRate':
@@ -154,8 +164,7 @@ function workloadOf(result: RunResult, name: string): WorkloadRow | undefined {
   return result.workloads.find((row) => row.name === name)
 }
 
-function timeOf(row: WorkloadRow, at: Percentile): number | null {
-  const distribution = row.rtt ?? row.latency
+function timeOf(distribution: WorkloadRow['rtt'], at: Percentile): number | null {
   return distribution && typeof at === 'string' ? distribution[at] : null
 }
 
@@ -203,8 +212,10 @@ function show(metric: Metric, value: number): string {
     case 'wireEfficiency':
       return `${Number((value * 100).toPrecision(6))} %`
     case 'rtt':
+    case 'watchDelay':
     case 'completion':
     case 'stall':
+    case 'leaderless':
       return formatDuration(value)
     case 'cores':
     case 'coresPerGoodput':

@@ -3,9 +3,11 @@ import { EgressCounter, type LayerBytes, LayerCounter } from '../measure/layers.
 import { addTap } from '../measure/tap.ts'
 import { measuringWindow } from '../scenario/build-workload.ts'
 import type { World } from '../scenario/world.ts'
+import { cableOf } from './cables.ts'
 import { type FloodReading, readFloods } from './floods.ts'
 import { type SetUp, setUpOf } from './machines.ts'
 import { layersBetween, sumLayers } from './snapshot.ts'
+import { StoreTraffic } from './store-traffic.ts'
 import { WindowMeter } from './window-meter.ts'
 
 /** TTL with which hosts and containers send. */
@@ -24,6 +26,8 @@ export class Instruments {
   /** In the order of the workloads. */
   readonly meters: readonly WindowMeter[]
   readonly setUp: SetUp
+  /** Null without a store. */
+  readonly storeTraffic: StoreTraffic | null
   /** Bytes by layer that each host's cable has brought since the start. */
   private readonly received = new Map<Host, LayerCounter>()
   private readonly world: World
@@ -35,6 +39,7 @@ export class Instruments {
     this.world = world
     for (const host of world.hosts.values()) this.received.set(host, attachLayers(host))
     this.egress = attachEgress(world)
+    this.storeTraffic = world.store === null ? null : new StoreTraffic(world.store)
     this.meters = world.workloads.map((each) => new WindowMeter(world, each, this.received))
     for (const meter of this.meters) meter.schedule()
     this.setUp = setUpOf(world)
@@ -76,11 +81,6 @@ function attachLayers(host: Host): LayerCounter {
   const counter = new LayerCounter('in', 0, Infinity)
   addTap(cableOf(host), counter)
   return counter
-}
-
-/** Where a host is connected: its port, or its device where that has no cable. */
-function cableOf({ port, root }: Host) {
-  return port ?? root.device('eth0') ?? root.loopback
 }
 
 function attachEgress(world: World): Map<string, EgressCounter> {

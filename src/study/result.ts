@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LIMITED_TABLES } from '../scenario/limited-table.ts'
+import { store } from './store-result.ts'
 import { stages, workload } from './workload-result.ts'
 
 /**
@@ -176,6 +177,7 @@ export const runResultSchema = z.strictObject({
   simulated: picoseconds().describe('Length of the run as measured.'),
   events: frames(),
   networks: z.array(network),
+  store: store.nullable().describe('Null without one.'),
   workloads: z.array(workload),
   hostLayers: layers.describe('Bytes received by the hosts’ cables in the measuring window.'),
   wireEfficiency: z
@@ -218,4 +220,5 @@ export type SwitchResult = RunResult['switches'][number]
 export type ExpectationResult = RunResult['expectations'][number]
 export type LayerResult = RunResult['hostLayers']
 export type MachineResult = RunResult['machines'][number]
+export type { StoreMemberResult, StoreResult } from './store-result.ts'
 export type { CpuResult, WorkloadRow } from './workload-result.ts'

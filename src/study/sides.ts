@@ -27,6 +27,10 @@ export function sidesOf(world: World, model: WorkloadModel): Sides {
     if (host !== null) side.add(host)
   }
   const direction = model.kind === 'tcp' ? model.direction : 'forward'
+  if (model.kind === 'kv') {
+    for (const client of model.clients) add(senders, client)
+    for (const { host } of world.store!.members) receivers.add(host)
+  }
   for (const { from, to } of 'flows' in model ? model.flows : []) {
     if (direction !== 'reverse') {
       add(senders, from)

@@ -120,10 +120,20 @@ const flow = z
   })
   .describe('One TCP connection.')
 
+const operations = z
+  .strictObject({
+    kind: z.enum(['put', 'get']),
+    sent: count('Begun.'),
+    completed: count('Which succeeded.'),
+    failed: count('Which came to an error; those that never ended are in neither.'),
+    latency: distribution.nullable().describe('Of those that succeeded, begun in the window.'),
+  })
+  .describe('Operations of one kind on the store.')
+
 export const workload = z
   .looseObject({
     name: z.string(),
-    kind: z.enum(['ping', 'udp', 'udp-rr', 'tcp', 'tcp-rr', 'tcp-crr', 'macof', 'frames']),
+    kind: z.enum(['ping', 'udp', 'udp-rr', 'tcp', 'tcp-rr', 'tcp-crr', 'macof', 'frames', 'kv']),
     partial: z.boolean().describe('Asked before its end.'),
     window,
     sent: count('What the generator began: packets, requests, frames, connections.'),
@@ -151,8 +161,24 @@ export const workload = z
     jitter: z.number().nullable().describe('RFC 3550, picoseconds.').optional(),
     limits: tcpLimits.nullable().optional(),
     flows: z.array(flow).describe('TCP flows, one by one.').optional(),
-    stall: z.number().describe('Longest time in which a flow got nothing.').optional(),
-    errors: z.array(z.looseObject({})).describe('What sockets were told, by kind.'),
+    stall: z
+      .number()
+      .describe('Longest time in which a flow got nothing, or no operation on a store succeeded.')
+      .optional(),
+    operations: z.array(operations).describe('On a store, by kind.').optional(),
+    watchDelay: distribution
+      .nullable()
+      .describe('From the call of a put to its event at a watcher; null without any.')
+      .optional(),
+    watchEvents: count('Which watchers got, of puts of this workload.').optional(),
+    watchMissed: count(
+      'Puts that a watcher never heard of: later ones had replaced them.',
+    ).optional(),
+    watchGaps: count('Times that a watcher had to read all anew: history was gone.').optional(),
+    unfinished: count('Operations on a store under way at the end; they count as lost.').optional(),
+    errors: z
+      .array(z.looseObject({}))
+      .describe('What sockets were told, by kind; of operations on a store, by text.'),
     ...measuredAround,
   })
   .describe('One workload; `kind` tells which of the keys it has, `pairs` breaks it down.')

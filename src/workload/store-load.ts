@@ -1,4 +1,4 @@
-import type { Consistency, KeyValueClient } from '../control/cluster/key-value-client.ts'
+import type { Consistency, KeyValue, KeyValueClient } from '../control/cluster/key-value-client.ts'
 import { ClientFailure } from '../control/cluster/key-value-client.ts'
 import { Program } from '../control/program/program.ts'
 import { Histogram } from '../measure/histogram.ts'
@@ -35,6 +35,8 @@ export interface StoreLoadOptions {
   readonly consistency: Consistency
   /** Whether each client also watches all keys. */
   readonly watch: boolean
+  /** How often the first client drops the history of changes, picoseconds; null = never. */
+  readonly compactEvery: number | null
 }
 
 /** Operations of one kind. */
@@ -59,7 +61,14 @@ export interface StoreLoadResult extends Omit<ResultBase, 'errors'> {
   readonly stall: number
   /** From the call of a put to the event at a watcher; null without watchers. */
   readonly watchDelay: Distribution | null
+  /** Changes by this workload that watchers were told of, each counted at each. */
   readonly watchEvents: number
+  /** Puts that succeeded and that a watcher never heard of, for a later one had taken their place. */
+  readonly watchMissed: number
+  /** Times that a watcher had to read all anew, for the store had no more history for it. */
+  readonly watchGaps: number
+  /** Of `lost`, those that had not come to an end. */
+  readonly unfinished: number
   readonly errors: readonly { readonly text: string; readonly count: number }[]
 }
 
@@ -83,10 +92,11 @@ export class StoreLoad implements Workload {
   readonly endsAt: number
   readonly window: Window
   readonly times = new Histogram()
+  readonly watchTimes = new Histogram()
   private readonly options: StoreLoadOptions
   private readonly tallies = { put: new Tally(), get: new Tally() }
-  private readonly watchTimes = new Histogram()
   private watchEvents = 0
+  private watchGaps = 0
   private readonly errors = new Map<string, number>()
   /** When a value was handed to the store, by the value's number. */
   private readonly written = new Map<string, number>()
@@ -105,17 +115,20 @@ export class StoreLoad implements Workload {
   }
 
   start(): void {
-    const { clients, outstanding, watch, name } = this.options
-    for (const { namespace, connect } of clients) {
+    const { clients, outstanding, watch, name, compactEvery } = this.options
+    for (const [i, { namespace, connect }] of clients.entries()) {
       const program = new Program(namespace, name)
       const client = connect(program)
-      for (let i = 0; i < outstanding; i++) program.spawn(this.operate(program, client))
+      for (let k = 0; k < outstanding; k++) program.spawn(this.operate(program, client, k))
       if (watch) this.follow(program, client)
+      if (i === 0 && compactEvery !== null) program.spawn(this.compact(client, compactEvery))
     }
   }
 
-  private *operate(program: Program, client: KeyValueClient): Process {
-    const { interval, reads, keys } = this.options
+  /** @param index of those that the client has under way: with an interval they take turns. */
+  private *operate(program: Program, client: KeyValueClient, index: number): Process {
+    const { interval, reads, keys, outstanding } = this.options
+    if (interval !== null) yield* sleep(Math.floor((interval * index) / outstanding))
     while (program.now < this.window.end) {
       const begun = program.now
       const key = `${PREFIX}${program.random.integer(1, keys)}`
@@ -149,7 +162,7 @@ export class StoreLoad implements Workload {
     if (failure === null) tally.completed++
     else {
       tally.failed++
-      this.errors.set(failure.text, (this.errors.get(failure.text) ?? 0) + 1)
+      this.noteError(failure.text)
     }
     if (failure !== null || now < start) return
     this.stall = Math.max(this.stall, Math.min(now, end) - Math.min(this.latestEnd, end))
@@ -159,17 +172,37 @@ export class StoreLoad implements Workload {
     this.times.record(now - begun)
   }
 
+  private *compact(client: KeyValueClient, every: number): Process {
+    while (client.compact !== undefined) {
+      yield* sleep(every)
+      const failure = yield* client.compact()
+      if (failure !== null) this.noteError(`compact: ${failure.text}`)
+    }
+  }
+
   private follow(program: Program, client: KeyValueClient): void {
     const { simulator } = this.options
-    program.spawn(
-      client.watch(PREFIX, ({ value }) => {
-        const [number = ''] = value.split(PADDING)
-        const at = this.written.get(number)
-        if (at === undefined) return
-        this.watchEvents++
-        if (at >= this.window.start) this.watchTimes.record(simulator.now - at)
-      }),
-    )
+    const latest = new Map<string, number>()
+    const onChange = ({ key, value, revision }: KeyValue) => {
+      const [number = ''] = value.split(PADDING)
+      const at = this.written.get(number)
+      // What is read anew after a gap has partly been told before.
+      if (at === undefined || (latest.get(key) ?? 0) >= revision) return
+      latest.set(key, revision)
+      this.watchEvents++
+      if (at >= this.window.start) this.watchTimes.record(simulator.now - at)
+    }
+    program.spawn(client.watch(PREFIX, onChange, () => this.watchGaps++))
+  }
+
+  private noteError(text: string): void {
+    this.errors.set(text, (this.errors.get(text) ?? 0) + 1)
+  }
+
+  private missed(): number {
+    const { clients, watch } = this.options
+    const told = watch ? this.tallies.put.completed * clients.length : 0
+    return Math.max(0, told - this.watchEvents)
   }
 
   result(now: number): StoreLoadResult {
@@ -180,7 +213,7 @@ export class StoreLoad implements Workload {
     return {
       kind: 'kv',
       name: this.name,
-      partial: now < this.window.end || this.underWay > 0,
+      partial: now < this.window.end,
       window,
       sent: sum(({ sent }) => sent) + this.underWay,
       refused: 0,
@@ -194,6 +227,9 @@ export class StoreLoad implements Workload {
       stall: Math.max(this.stall, window.end - Math.min(this.latestEnd, window.end)),
       watchDelay: distributionOf(this.watchTimes),
       watchEvents: this.watchEvents,
+      watchMissed: this.missed(),
+      watchGaps: this.watchGaps,
+      unfinished: this.underWay,
       errors: [...this.errors].map(([text, count]) => ({ text, count })),
     }
   }

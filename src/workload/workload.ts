@@ -16,6 +16,8 @@ export interface Workload {
   readonly window: Window
   /** One-way latencies or round-trip times of the measuring window; null where none are taken. */
   readonly times: Histogram | null
+  /** From a change of the store to its event at watchers; absent where nobody watches. */
+  readonly watchTimes?: Histogram
   /** Called when everything that it had to carry has been read, if that is before the window's end. */
   onComplete?: (() => void) | null
   /** Schedules itself: sockets are opened and the first packet leaves at its own start time. */
