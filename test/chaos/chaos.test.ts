@@ -84,9 +84,12 @@ describe('chaos', () => {
     120_000,
   )
 
-  it.skipIf(process.env['ENCAP_CHAOS_SEED'] !== undefined)('leaves most runs some traffic that arrives', () => {
-    expect(delivering).toBeGreaterThan(all.length / 2)
-  })
+  it.skipIf(process.env['ENCAP_CHAOS_SEED'] !== undefined)(
+    'leaves most runs some traffic that arrives',
+    () => {
+      expect(delivering).toBeGreaterThan(all.length / 2)
+    },
+  )
 
   it('draws every scheme of the registry that goes without a store', () => {
     // test/schemes/docker-ipam.test.ts draws what befalls this one.

@@ -37,7 +37,6 @@ function run(scenario: Scenario): Run {
 describe.each(FILES)('%s', (file) => {
   const scenarios = scenariosOf(file)
   const runs = scenarios.map((scenario) => [nameOf(scenario), scenario] as const)
-  const firstPanel = scenarios[0]!.panel
 
   it('says why, cites a source and expects something of every variant', () => {
     for (const { why, source, expectations } of scenarios) {
@@ -54,8 +53,8 @@ describe.each(FILES)('%s', (file) => {
     expect(result.ledger.balanced).toBe(true)
     expect(first.world.ledger.imbalance()).toBe(0)
     expect(runResultSchema.parse(result)).toEqual(result)
-    // The panels differ in figures only: one of them tells whether two runs are alike.
-    if (scenario.panel !== firstPanel) return
+    // One run of a file tells whether two are alike; test/chaos asks that of many more.
+    if (scenario !== scenarios.at(-1)) return
     expect(JSON.stringify(run(scenario).result()), 'the second run').toBe(JSON.stringify(result))
   })
 

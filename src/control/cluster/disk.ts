@@ -5,7 +5,7 @@ import type { Restored, Write } from '../raft/types.ts'
 import { type MemberParts, SOUND_PARTS } from './parts.ts'
 
 /** An SSD's fdatasync of a small write; etcd wants the 99th percentile below 10 ms. */
-export const FSYNC_DEFAULT = MILLISECOND
+const FSYNC_DEFAULT = MILLISECOND
 
 /**
  * Where a member keeps its log: it survives the member's program. One flush is done after the other,

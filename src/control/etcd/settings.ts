@@ -51,7 +51,7 @@ export function raftConfigOf(
 }
 
 /** About the size of an entry: strings within it, and what is around them. */
-export function entryBytesOf(data: unknown): number {
+function entryBytesOf(data: unknown): number {
   if (typeof data === 'string') return data.length
   if (typeof data !== 'object' || data === null) return 8
   let bytes = ENTRY_BYTES

@@ -4,7 +4,7 @@ import type { Exchange, HttpRequest } from '../../http/exchange.ts'
 import { Mailbox } from '../../program/mailbox.ts'
 import type { V2Result } from '../v2/command.ts'
 import type { V2Answer } from '../v2/http.ts'
-import { V2_TIMED_OUT, type V2Context, type V2Work } from '../v2/service.ts'
+import { V2_TIMED_OUT, V2_TIMED_OUT_LEADER, type V2Context, type V2Work } from '../v2/service.ts'
 import type { EtcdServer } from './server.ts'
 
 const HEALTH_TIMEOUT = SECOND
@@ -46,7 +46,10 @@ function* propose(server: EtcdServer, work: Proposal): Process<V2Answer> {
   const timeout = work.kind === 'health' ? HEALTH_TIMEOUT : server.requestTimeout
   const { command } = work
   const outcome = yield* server.propose<V2Result>({ api: 2, command }, timeout)
-  if (outcome.kind !== 'applied') return server.v2.failed(work, V2_TIMED_OUT)
+  if (outcome.kind !== 'applied') {
+    // parseProposeCtxErr: who has no leader says so.
+    return server.v2.failed(work, server.leader === null ? V2_TIMED_OUT_LEADER : V2_TIMED_OUT)
+  }
   return server.v2.applied(work, outcome.result, contextOf(server))
 }
 

@@ -28,8 +28,6 @@ import { KEYS_ROOT } from './tree.ts'
 /** Why a proposal failed, as etcd words it. */
 export const V2_TIMED_OUT = 'etcdserver: request timed out'
 export const V2_TIMED_OUT_LEADER = `${V2_TIMED_OUT}, possibly due to previous leader failure`
-export const V2_TIMED_OUT_CONNECTION = `${V2_TIMED_OUT}, possibly due to connection lost`
-export const V2_STOPPED = 'etcdserver: server stopped'
 
 const KEYS = '/v2/keys'
 const MEMBERS = '/v2/members'
