@@ -50,7 +50,7 @@ describe('macHash', () => {
 })
 
 describe('refusals of a hashed table', () => {
-  // weave-and-wire.md section 2.3, from the Poisson distribution of a bucket's load.
+  // From the Poisson distribution of a bucket's load.
   const loads = [
     [0.5, 4, 0.038],
     [0.5, 8, 0.0084],
