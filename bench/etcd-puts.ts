@@ -13,6 +13,7 @@ import { Simulator } from '../src/sim/simulator.ts'
 import { MICROSECOND, MILLISECOND, SECOND } from '../src/sim/units.ts'
 import { KERNEL_PROFILES } from '../src/stack/kernel-profile.ts'
 import { ipv4 } from '../src/wire/ipv4-address.ts'
+import { ETCD_3_4 } from '../test/control/etcd-settings.ts'
 import { faultsOf } from './accounts.ts'
 import type { Benchmark, Outcome } from './benchmark.ts'
 import { GIGABIT } from './network.ts'
@@ -22,14 +23,6 @@ const CLIENTS = 64
 const PUTS = 30_000
 const KEYS = 1000
 const VALUE_BYTES = 100
-const SETTINGS = {
-  version: '3.4',
-  heartbeat: 100 * MILLISECOND,
-  election: SECOND,
-  preVote: false,
-  snapshotCount: 100_000,
-  quota: 2 ** 31,
-}
 /** By then there is a leader. */
 const START = 3 * SECOND
 const LIMIT = 600 * SECOND
@@ -69,7 +62,7 @@ class EtcdPuts {
       name: `store-${i + 1}`,
       host: this.addHost(i + 1),
     }))
-    this.cluster = new EtcdCluster(places, SETTINGS)
+    this.cluster = new EtcdCluster(places, ETCD_3_4)
     this.cluster.start()
     const program = new Program(this.addHost(MEMBERS + 1).root, 'client')
     this.http = new HttpClient(program, { idleMax: CLIENTS })

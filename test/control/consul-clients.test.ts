@@ -39,6 +39,7 @@ describe('Consul behind the common interface', () => {
       store: new ConsulKvStore(program, agent),
     }))
     return {
+      // Two, as the line above makes them; map tells no length.
       users: users as unknown as readonly [KvUser, KvUser],
       run: (duration) => bench.run(duration / SECOND),
     }

@@ -19,17 +19,9 @@ import { EtcdCluster } from '../../src/control/etcd/cluster.ts'
 import { Program } from '../../src/control/program/program.ts'
 import { type Process, sleep } from '../../src/sim/process.ts'
 import { MILLISECOND, SECOND } from '../../src/sim/units.ts'
+import { ETCD_3_4 } from './etcd-settings.ts'
 import { HostsOnSwitch } from './hosts-on-switch.ts'
 import { describeKvStore, type KvUser } from './kv-store-contract.ts'
-
-const SETTINGS = {
-  version: '3.4',
-  heartbeat: 100 * MILLISECOND,
-  election: SECOND,
-  preVote: false,
-  snapshotCount: 100_000,
-  quota: 2 ** 31,
-}
 
 /** Members on h1 to h3, users on h4 and h5. */
 class EtcdBench {
@@ -39,7 +31,7 @@ class EtcdBench {
 
   constructor() {
     const places = [1, 2, 3].map((n) => ({ name: `store-${n}`, host: this.hosts.host(n) }))
-    this.cluster = new EtcdCluster(places, SETTINGS)
+    this.cluster = new EtcdCluster(places, ETCD_3_4)
     this.cluster.start()
     this.programs = [4, 5].map((n) => new Program(this.hosts.host(n).root, 'client'))
     this.run(3 * SECOND)

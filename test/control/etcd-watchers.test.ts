@@ -6,22 +6,14 @@ import { HttpClient, type HttpRequestOptions } from '../../src/control/http/clie
 import { HttpError } from '../../src/control/http/http-error.ts'
 import { Program } from '../../src/control/program/program.ts'
 import type { Process } from '../../src/sim/process.ts'
-import { MILLISECOND, SECOND } from '../../src/sim/units.ts'
+import { SECOND } from '../../src/sim/units.ts'
+import { ETCD_3_4 } from './etcd-settings.ts'
 import { HostsOnSwitch } from './hosts-on-switch.ts'
 
 const WATCHERS = 100
 const PUTS = 1000
 /** At a time. */
 const WRITERS = 20
-const SETTINGS = {
-  version: '3.4',
-  heartbeat: 100 * MILLISECOND,
-  election: SECOND,
-  preVote: false,
-  snapshotCount: 100_000,
-  quota: 2 ** 31,
-}
-
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
 interface Told {
@@ -42,7 +34,7 @@ class Watchers {
 
   constructor() {
     const places = [1, 2, 3].map((n) => ({ name: `store-${n}`, host: this.bench.host(n) }))
-    this.cluster = new EtcdCluster(places, SETTINGS)
+    this.cluster = new EtcdCluster(places, ETCD_3_4)
     this.cluster.start()
     this.program = new Program(this.bench.host(4).root, 'client')
     this.http = new HttpClient(this.program, { idleMax: WRITERS })

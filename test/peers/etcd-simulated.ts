@@ -7,17 +7,10 @@ import type { HttpStream as SimulatedStream } from '../../src/control/http/http-
 import { Program } from '../../src/control/program/program.ts'
 import type { Process } from '../../src/sim/process.ts'
 import { MICROSECOND, MILLISECOND, SECOND } from '../../src/sim/units.ts'
+import { ETCD_3_4 } from '../control/etcd-settings.ts'
 import { HostsOnSwitch } from '../control/hosts-on-switch.ts'
 import type { HttpAnswer, HttpCall, HttpStream } from './etcd.ts'
 
-const SETTINGS = {
-  version: '3.4',
-  heartbeat: 100 * MILLISECOND,
-  election: SECOND,
-  preVote: false,
-  snapshotCount: 100_000,
-  quota: 2 ** 31,
-}
 /** The simulated clock is not to overtake the real one, by which v2's TTLs are compared. */
 const FSYNC = 10 * MICROSECOND
 /** By then the member leads, and has published itself. */
@@ -37,7 +30,7 @@ export class SimulatedEtcd {
 
   constructor() {
     const places = [{ name: 'm1', host: this.bench.host(1) }]
-    this.cluster = new EtcdCluster(places, SETTINGS, FSYNC)
+    this.cluster = new EtcdCluster(places, ETCD_3_4, FSYNC)
     this.cluster.start()
     this.client = new Program(this.bench.host(2).root, 'client')
     this.http = new HttpClient(this.client)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ETCD_3_4 } from '../../../test/control/etcd-settings.ts'
 import { HostsOnSwitch } from '../../../test/control/hosts-on-switch.ts'
 import { COST_PROFILES } from '../../cpu/cost-profile.ts'
 import type { Process } from '../../sim/process.ts'
@@ -7,15 +8,6 @@ import { HttpClient, type HttpResponse } from '../http/client.ts'
 import { HttpError } from '../http/http-error.ts'
 import { Program } from '../program/program.ts'
 import { EtcdCluster } from './cluster.ts'
-
-const SETTINGS = {
-  version: '3.4',
-  heartbeat: 100 * MILLISECOND,
-  election: SECOND,
-  preVote: false,
-  snapshotCount: 100_000,
-  quota: 2 ** 31,
-}
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
@@ -29,7 +21,7 @@ class Bench {
   constructor(costs?: string) {
     this.hosts = new HostsOnSwitch(4, costs === undefined ? {} : { costs: COST_PROFILES[costs]! })
     const places = [1, 2, 3].map((n) => ({ name: `store-${n}`, host: this.hosts.host(n) }))
-    this.cluster = new EtcdCluster(places, SETTINGS)
+    this.cluster = new EtcdCluster(places, ETCD_3_4)
     this.cluster.start()
     this.client = new Program(this.hosts.host(4).root, 'client')
     this.http = new HttpClient(this.client)

@@ -43,6 +43,7 @@ export class KubeClient {
     const query = encodeQuery({ limit: 500, resourceVersion: 0 })
     const answer = yield* this.ask('GET', `${NODES}?${query}`)
     if (answer instanceof KubeError) return answer
+    // The server's word: a list has these fields, and Json names none.
     const { metadata, items } = answer as unknown as {
       metadata: { resourceVersion: string }
       items: readonly NodeRecord[]

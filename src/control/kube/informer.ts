@@ -83,6 +83,7 @@ export class NodeInformer {
     for (;;) {
       const line = yield* stream.nextLine()
       if (line === null) break
+      // The server's word: a line of a watch is an event, and Json names no fields.
       const error = this.take(parseJson(line) as unknown as NodeEvent | null)
       if (error === null) continue
       stream.cancel()

@@ -174,6 +174,7 @@ function responseOf(answer: HttpResponse): V2Response | V2Failure | null {
   }
   if (!isSuccess) return errorOf(json)
   const index = Number(answer.headers.get('x-etcd-index') ?? 0)
+  // The server's word: who answers 200 answers with these fields.
   const { action, node, prevNode } = json as unknown as V2Response
   return { action, node, ...(prevNode === undefined ? {} : { prevNode }), index }
 }
