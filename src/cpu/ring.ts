@@ -18,6 +18,12 @@ export class Ring<T> {
     return item
   }
 
+  clear(): void {
+    this.items.fill(undefined)
+    this.head = 0
+    this.length = 0
+  }
+
   private grow(): void {
     const { items, head } = this
     this.items = items

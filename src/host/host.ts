@@ -40,7 +40,10 @@ export class Host {
   readonly address: Ipv4Address
   /** What an administrator types in the root namespace. */
   readonly commands: Commands
+  private readonly addressing: HostAddressing
   readonly containers = new Map<string, NetNamespace>()
+  /** How often it has come up again after it went down: 0 in its first life. */
+  boots = 0
 
   /** @param makeNic makes `eth0` in the root namespace, where it is added if that is left to do. */
   constructor(
@@ -51,14 +54,20 @@ export class Host {
   ) {
     this.name = name
     this.kernel = kernel
+    this.addressing = addressing
     this.root = new NetNamespace(kernel, name)
     this.commands = new Commands(this.root)
     this.nic = makeNic(this.root)
     this.port = this.nic instanceof Nic ? this.nic.port : null
     if (!this.root.devices.includes(this.nic)) this.root.addDevice(this.nic)
-    this.nic.up = true
     this.address = addressing.address
-    const { address, prefixLength, gateway } = addressing
+    this.configure()
+  }
+
+  /** What the host's own configuration files make of its card. */
+  private configure(): void {
+    const { address, prefixLength, gateway } = this.addressing
+    this.nic.up = true
     this.root.addAddress(this.nic, { address, length: prefixLength })
     if (gateway !== null) {
       this.commands.route.replace({
@@ -74,6 +83,26 @@ export class Host {
     const kernel = new Kernel(simulator, ledger, name, options.kernel, options.machine ?? null)
     const { mtu, mac } = options
     return new Host(kernel, name, options, (root) => new Nic(root, 'eth0', mtu, mac, options))
+  }
+
+  /**
+   * The power goes: the kernel's state is lost, and with it every container. Namespaces stay as objects,
+   * emptied. The cable is the caller's affair. Not for hosts that share a kernel.
+   */
+  powerOff(): void {
+    for (const namespace of [...this.kernel.namespaces]) namespace.powerOff()
+  }
+
+  /** Boots: the card has its address and route as at first. */
+  powerOn(): void {
+    this.boots++
+    this.configure()
+  }
+
+  /** `ip netns del` of a container, whose devices have gone. */
+  removeContainer(name: string): void {
+    this.containers.get(name)?.remove()
+    this.containers.delete(name)
   }
 
   /** `ip netns add`: the namespace of a container. */

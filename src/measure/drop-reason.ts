@@ -29,6 +29,7 @@ export const DROP_REASONS = {
   frame_too_long: loss('longer than the port accepts'),
   no_link: loss('the port is not connected'),
   device_down: loss('the device is down', 'DEV_READY'),
+  host_down: loss('the host lost its power'),
 
   // Layer-2 fabric
   port_blocking: filter('spanning tree blocks the port'),
@@ -73,7 +74,10 @@ export const DROP_REASONS = {
   tunnel_ecn: loss('congestion mark on a tunnelled packet that cannot carry it', 'IP_TUNNEL_ECN'),
   macvlan_broadcast_queue: loss('the macvlan broadcast queue was full', 'QUEUE_PURGE'),
   macvlan_no_child: filter('no macvlan child wants it'),
+  openvswitch_no_action: filter('the flow has no actions', 'OVS_LAST_ACTION'),
+  openvswitch_upcall: loss('no flow, and user space could not be told: its queue is full or closed'),
   vlan_no_device: filter('no device for this VLAN'),
+  tun_ring_full: loss('the program behind the TUN device did not read in time', 'FULL_RING'),
   hop_limit: loss('too many devices in one pass', 'RECURSION_LIMIT'),
 
   // ARP and neighbours
@@ -114,6 +118,10 @@ export const DROP_REASONS = {
   icmp_checksum: loss('ICMP checksum wrong', 'ICMP_CSUM'),
   tcp_checksum: loss('TCP checksum wrong', 'TCP_CSUM'),
   icmp_ignored: filter('ICMP message that nobody waits for', 'NOT_SPECIFIED'),
+
+  // Programs that forward frames
+  program_filter: filter('a program that forwards frames had no use for it'),
+  program_drop: loss('a program that forwards frames could not send it on'),
 
   // Host
   backlog_full: loss('the CPU backlog was full', 'CPU_BACKLOG'),

@@ -11,6 +11,7 @@ const ERRNO_WORDS: Readonly<Record<Errno, string>> = {
   EAGAIN: 'no free port for the socket',
   EADDRNOTAVAIL: 'no free port for the connection',
   ECONNREFUSED: 'nobody listens on the port',
+  ECONNABORTED: 'the host of this end has gone down',
   ECONNRESET: 'the other end has broken the connection off',
   EPIPE: 'the connection had been closed for sending',
   ETIMEDOUT: 'no answer, however often it was sent',

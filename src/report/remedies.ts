@@ -13,6 +13,7 @@ export const REMEDIES = {
   partitioned: 'Mend the partition: no packet passes from this host to that one.',
   frame_too_long: 'Raise the MTU of this port, or lower that of the sender to fit it.',
   no_link: 'Connect the port; nothing is plugged in.',
+  host_down: 'Bring the host up again; what ran on it has to be started anew.',
   device_down: 'Set the device up (ip link set DEVICE up), and its peer if it is one of a pair.',
 
   port_blocking: 'Nothing is wrong as long as the spanning tree leaves another way open.',
@@ -58,7 +59,13 @@ export const REMEDIES = {
   tunnel_ecn: 'Have both ends of the tunnel treat ECN alike, or clear ECN at the sender.',
   macvlan_broadcast_queue: 'Send fewer broadcasts, or raise bcqueuelen of the macvlan devices.',
   macvlan_no_child: 'No child has this MAC address on this host; look where the container is.',
+  openvswitch_no_action: 'A daemon wants such packets dropped; nothing is wrong.',
+  openvswitch_upcall:
+    'Start the daemon that answers for the datapath, or give it fewer packets without a flow.',
+  program_filter: 'The daemon drops such frames on purpose; nothing is wrong.',
+  program_drop: 'Look at what the daemon on this host printed: it knows no way to the destination.',
   vlan_no_device: 'Create a device for this VLAN on the interface, or send untagged.',
+  tun_ring_full: 'Send less, or raise txqueuelen: one thread reads packet after packet.',
   hop_limit: 'Tunnels are stacked too deep, or lead into themselves: check the outer route.',
 
   arp_ignored: 'Nothing is wrong: the question was for somebody else.',

@@ -27,6 +27,7 @@ export class ScheduledWorkload {
   constructor(world: World, model: WorkloadModel) {
     this.world = world
     this.model = model
+    world.onMove.push((from, to) => this.made?.relocate?.(from, to))
   }
 
   schedule(): void {

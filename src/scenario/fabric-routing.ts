@@ -20,7 +20,6 @@ const START_DELAY = SECOND
 const GRACEFUL_RESTART: GracefulRestartSettings = {
   mode: 'aware',
   restartTime: 120,
-  hasRestarted: false,
 }
 
 const DEFAULT_ROUTE: Ipv4Prefix = { base: 0, length: 0 }
@@ -105,6 +104,7 @@ class RoutedNode {
     this.timers = {
       holdTime: model.holdTime / SECOND,
       keepalive: model.keepalive,
+      startDelay: 0,
       connectRetry: model.connectRetry,
       connectDelay: START_DELAY,
       errorWait: { least: START_DELAY, most: START_DELAY },

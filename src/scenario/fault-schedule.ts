@@ -1,4 +1,3 @@
-import { L2Switch } from '../fabric/l2-switch.ts'
 import {
   blockProtocol,
   blockUdpPort,
@@ -13,65 +12,50 @@ import {
 import type { FaultRule } from '../link/faulty-channel.ts'
 import type { Port } from '../link/port.ts'
 import { PROTOCOL_ICMP } from '../wire/frame.ts'
+import type { ContainerLife } from './container-life.ts'
 import { HostFaultSchedule } from './host-fault-schedule.ts'
+import { HostLife } from './host-life.ts'
+import { LinkCuts } from './link-cuts.ts'
 import type { FaultAction, FaultModel } from './model.ts'
-import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
-import type { World } from './world.ts'
+import type { World, WorldLink } from './world.ts'
 
 /** Brings the scenario's faults about, and ends them. */
 export class FaultSchedule {
   private readonly world: World
-  /** Cuts overlap: a direction is up again when the last of them has ended. */
-  private readonly cuts = new Map<Port, number>()
+  private readonly containers: ContainerLife
+  private readonly cuts: LinkCuts
 
-  constructor(world: World) {
+  constructor(world: World, containers: ContainerLife) {
     this.world = world
+    this.containers = containers
+    this.cuts = new LinkCuts(world)
   }
 
   start(): void {
     const { scenario, simulator } = this.world
-    const hosts = new HostFaultSchedule(this.world)
+    const hosts = new HostLife(this.world, this.containers, this.cuts)
+    const ofHosts = new HostFaultSchedule(this.world, hosts, this.containers)
     for (const fault of scenario.faults) {
-      hosts.schedule(fault)
+      ofHosts.schedule(fault)
       const ports = fault.on.flatMap(({ link, direction }) => this.portsOf(link, direction))
       const rules = fault.actions.flatMap((action) => ruleOf(action))
-      const cuts = fault.actions.some((action) => action.kind === 'cut')
-      simulator.callAt(fault.at, () => this.begin(fault, ports, rules, cuts))
-      this.scheduleEnd(fault, ports, rules, cuts)
+      simulator.callAt(fault.at, () => this.begin(fault, ports, rules))
+      if (fault.until !== null) simulator.callAt(fault.until, () => this.end(fault, ports, rules))
     }
   }
 
-  private scheduleEnd(fault: FaultModel, ports: Port[], rules: FaultRule[], cuts: boolean): void {
-    if (fault.until === null) return
-    this.world.simulator.callAt(fault.until, () => {
-      for (const port of ports) {
-        for (const rule of rules) port.channel.remove(rule)
-        if (cuts) this.cut(port, -1)
-      }
-      if (cuts) this.topologyChanged(fault)
-    })
+  private begin(fault: FaultModel, ports: Port[], rules: FaultRule[]): void {
+    for (const port of ports) for (const rule of rules) port.channel.add(rule)
+    if (isCut(fault)) this.cuts.cut(ports, this.linksOf(fault))
   }
 
-  private begin(fault: FaultModel, ports: Port[], rules: FaultRule[], cuts: boolean): void {
-    for (const port of ports) {
-      for (const rule of rules) port.channel.add(rule)
-      if (cuts) this.cut(port, 1)
-    }
-    if (cuts) this.topologyChanged(fault)
+  private end(fault: FaultModel, ports: Port[], rules: FaultRule[]): void {
+    for (const port of ports) for (const rule of rules) port.channel.remove(rule)
+    if (isCut(fault)) this.cuts.mend(ports, this.linksOf(fault))
   }
 
-  private cut(port: Port, by: number): void {
-    const depth = (this.cuts.get(port) ?? 0) + by
-    this.cuts.set(port, depth)
-    port.setUp(depth === 0)
-    // A switch forgets what it learned on a port whose link has gone.
-    if (depth > 0 && port.owner instanceof L2Switch) port.owner.table.flushPort(port.index)
-  }
-
-  private topologyChanged({ on }: FaultModel): void {
-    const { scenario, routing, links } = this.world
-    if (hasSpanningTree(scenario.fabric)) new SpanningTreeControl(this.world).settle()
-    for (const { link } of on) routing?.linkChanged(links.get(link)!)
+  private linksOf({ on }: FaultModel): WorldLink[] {
+    return on.map(({ link }) => this.world.links.get(link)!)
   }
 
   private portsOf(name: string, direction: 'both' | 'forward' | 'backward'): Port[] {
@@ -79,6 +63,10 @@ export class FaultSchedule {
     if (direction === 'forward') return [a]
     return direction === 'backward' ? [b] : [a, b]
   }
+}
+
+function isCut({ actions }: FaultModel): boolean {
+  return actions.some(({ kind }) => kind === 'cut')
 }
 
 /** Each direction gets rules of its own objects only where they keep state; these do not. */

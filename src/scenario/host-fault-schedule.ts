@@ -3,6 +3,8 @@ import type { Host } from '../host/host.ts'
 import { partition } from '../link/fault-rules.ts'
 import type { FaultRule } from '../link/faulty-channel.ts'
 import { formatDuration, MILLISECOND } from '../sim/units.ts'
+import type { ContainerLife } from './container-life.ts'
+import type { HostLife } from './host-life.ts'
 import type { FaultModel, HostFault, ProgramRef } from './model.ts'
 import { isStoreRole, membersByRole } from './store-roles.ts'
 import type { World } from './world.ts'
@@ -26,8 +28,13 @@ export class HostFaultSchedule {
   /** By member: slow flushes that last now, the latest last. */
   private readonly slowness = new Map<StoreMember, { readonly fsync: number }[]>()
 
-  constructor(world: World) {
+  private readonly hosts: HostLife
+  private readonly containers: ContainerLife
+
+  constructor(world: World, hosts: HostLife, containers: ContainerLife) {
     this.world = world
+    this.hosts = hosts
+    this.containers = containers
   }
 
   schedule({ name, at, until, hostFaults }: FaultModel): void {
@@ -71,6 +78,15 @@ export class HostFaultSchedule {
         return this.programsOf(fault.program).map((program) => this.end(program, fault.kind))
       case 'restart':
         return this.programsOf(fault.program).map((program) => this.restart(program))
+      case 'leave':
+        this.hosts.run(this.hosts.leave(fault.host, fault.network))
+        return [() => this.hosts.join(fault.host, fault.network)]
+      case 'move':
+        this.hosts.run(this.containers.move(fault.container, fault.to, fault.keepsAddress))
+        return [NOTHING]
+      case 'flush-rules':
+        flushRules(this.world.hosts.get(fault.host)!)
+        return [NOTHING]
       case 'lose-disk':
         return this.membersOf(fault.member).map((member) => this.loseDisk(member))
       case 'slow-disk':
@@ -156,10 +172,44 @@ export class HostFaultSchedule {
   }
 
   private programsOf(program: ProgramRef): readonly Controlled[] {
-    if (program.kind === 'member') return this.membersOf(program.name)
+    switch (program.kind) {
+      case 'member':
+        return this.membersOf(program.name)
+      case 'host':
+        return [this.hostOf(program.name)]
+      case 'container':
+        return [this.containerOf(program.name)]
+      case 'daemon':
+        return [this.daemonOf(program)]
+    }
+  }
+
+  private hostOf(name: string): Controlled {
+    const { hosts } = this
+    return {
+      stop: () => hosts.run(hosts.shutDown(name)),
+      crash: () => hosts.crash(name),
+      start: () => hosts.boot(name),
+    }
+  }
+
+  /** Its runtime tidies up behind it, whichever way it ended. */
+  private containerOf(name: string): Controlled {
+    const { hosts, containers } = this
+    const end = () => hosts.run(containers.stop(name))
+    return { stop: end, crash: end, start: () => containers.start(name) }
+  }
+
+  private daemonOf(program: Extract<ProgramRef, { kind: 'daemon' }>): Controlled {
     const router = this.world.routing?.processOf(program.host)
-    if (router !== undefined) return [router]
-    return [this.world.networks.get(program.network)!.daemons.get(program.host)!]
+    return router ?? this.world.networks.get(program.network)!.daemons.get(program.host)!
+  }
+}
+
+/** `iptables -F` in the tables that are in use: chains and policies stay. */
+function flushRules({ commands }: Host): void {
+  for (const [, table] of commands.iptables.save().matchAll(/^\*(\w+)$/gm)) {
+    commands.iptables.run(`-t ${table} -F`)
   }
 }
 

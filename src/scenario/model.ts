@@ -209,6 +209,7 @@ export interface ContainerModel {
   readonly networks: readonly string[]
   readonly address: Ipv4Address | null
   readonly mac: MacAddress | null
+  readonly labels: Readonly<Record<string, string>>
 }
 
 /** Containers that only exist: they hold addresses and answer, and no workload names them. */

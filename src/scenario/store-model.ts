@@ -46,12 +46,26 @@ export type StoreModel = EtcdModel | ConsulModel | KubeModel
 export type ProgramRef =
   | { readonly kind: 'member'; readonly name: string }
   | { readonly kind: 'daemon'; readonly host: string; readonly network: string }
+  /** The whole machine. */
+  | { readonly kind: 'host'; readonly name: string }
+  | { readonly kind: 'container'; readonly name: string }
 
 /** What a fault does to hosts and programs; `until` undoes it where that is said. */
 export type HostFault =
   /** Ends a program, in order or not; `until` starts it again. */
   | { readonly kind: 'stop' | 'crash'; readonly program: ProgramRef }
   | { readonly kind: 'restart'; readonly program: ProgramRef }
+  /** The operator takes a host out of a network, or of all; `until` takes it in again. */
+  | { readonly kind: 'leave'; readonly host: string; readonly network: string | null }
+  /** The container ends, and starts on another host. */
+  | {
+      readonly kind: 'move'
+      readonly container: string
+      readonly to: string
+      readonly keepsAddress: boolean
+    }
+  /** `iptables -F` in every table of the host. */
+  | { readonly kind: 'flush-rules'; readonly host: string }
   /** The member's disk is empty from now on. */
   | { readonly kind: 'lose-disk'; readonly member: string }
   /** The member's disk is again as it was at a time, picoseconds. */

@@ -55,6 +55,8 @@ export interface World extends WorldFabric {
   readonly endpoints: Map<string, readonly Endpoint[]>
   /** Called for each container that gets on a network after the world was built. */
   readonly onAttach: ((endpoint: Endpoint) => void)[]
+  /** Called for each container that goes to another host, with its old namespace and its new one. */
+  readonly onMove: ((from: NetNamespace, to: NetNamespace) => void)[]
   /** Containers that did not get on a network, and why. */
   readonly attachFailures: { container: string; network: string; message: string }[]
   readonly workloads: ScheduledWorkload[]

@@ -35,6 +35,8 @@ export interface ContainerSpec {
   /** Asked for by the user; null when the scheme is to choose. */
   readonly address: Ipv4Address | null
   readonly mac: MacAddress | null
+  /** What its orchestrator says of it, by key, for schemes that go by that. */
+  readonly labels: Readonly<Record<string, string>>
 }
 
 /** A container's place on a network. */
@@ -68,8 +70,17 @@ export interface Daemon {
   stop(): void
   /** kill -9: what is in the kernel stays there. */
   crash(): void
-  /** Starts it again after `stop` or `crash`: it finds what it left on its host. */
+  /**
+   * Starts it again after `stop` or `crash`: it finds what it left on its host. After a reboot
+   * (`Host.boots` has grown) the kernel is empty, its disk is as it was, and every container comes by
+   * `attach` once more.
+   */
   start(): void
+  /**
+   * The operator takes the host out of the network for good, as the manual has it; its containers have
+   * been detached. The daemon has ended when it is over; `start` joins again.
+   */
+  leave(): Process<void>
 }
 
 /** One way of joining containers of several hosts: a control plane over Linux primitives. */

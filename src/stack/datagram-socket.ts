@@ -1,5 +1,6 @@
 import type { Core } from '../cpu/core.ts'
 import { STAGE_COPY_OUT, STAGE_CROSS_CORE, STAGE_SYSCALL_RECEIVE } from '../cpu/stage.ts'
+import type { DropReason } from '../measure/drop-reason.ts'
 import type { Frame } from '../wire/frame.ts'
 import { DatagramSender } from './datagram.ts'
 import type { NetDevice } from './device.ts'
@@ -70,9 +71,14 @@ export abstract class DatagramSocket extends DatagramSender {
   /** What waits for the reader is dropped. */
   close(): void {
     this.release()
+    this.discard('no_socket')
+  }
+
+  /** Nobody will read what waits. */
+  discard(reason: DropReason): void {
     if (this.queue === null) return
     for (let frame = this.queue.shift(); frame !== null; frame = this.queue.shift()) {
-      this.namespace.drop(frame, 'no_socket', null, this.label)
+      this.namespace.drop(frame, reason, null, this.label)
     }
   }
 }

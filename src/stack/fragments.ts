@@ -1,4 +1,5 @@
 import { STAGE_REASSEMBLE } from '../cpu/stage.ts'
+import type { DropReason } from '../measure/drop-reason.ts'
 import type { Holder } from '../measure/ledger.ts'
 import { KernelTimer } from '../sim/jiffies.ts'
 import { type Frame, IPV4_HEADER_BYTES } from '../wire/frame.ts'
@@ -125,7 +126,7 @@ export class Fragments implements Holder {
     this.namespace.kernel.timers.cancel(entry.timer)
   }
 
-  private discard(entry: Waiting, reason: 'fragment_overlap' | 'fragment_timeout'): void {
+  private discard(entry: Waiting, reason: DropReason): void {
     this.end(entry)
     for (const piece of entry.pieces) this.namespace.drop(piece, reason, entry.device)
   }
@@ -173,6 +174,11 @@ export class Fragments implements Holder {
     }
     this.discard(entry, 'fragment_timeout')
     namespace.kernel.leave()
+  }
+
+  /** Datagrams that are not whole yet will never be. */
+  flush(reason: DropReason): void {
+    for (const entry of [...this.waiting.values()]) this.discard(entry, reason)
   }
 
   heldFrames(): number {

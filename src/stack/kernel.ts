@@ -9,6 +9,7 @@ import type { Frame } from '../wire/frame.ts'
 import type { NetDevice } from './device.ts'
 import { InstantTask } from './instant-task.ts'
 import type { KernelProfile } from './kernel-profile.ts'
+import type { NetNamespace } from './namespace.ts'
 import { NeighbourGc } from './neighbour-gc.ts'
 
 /** A burst this long within one instant can only be a loop, for without CPU cost nothing takes time. */
@@ -36,6 +37,8 @@ export class Kernel implements Holder {
   private backlogTail = 0
   private depth = 0
   private readonly tasks: InstantTask[] = []
+  /** All there are, in the order in which they were made. */
+  readonly namespaces = new Set<NetNamespace>()
   /** 1 is the loopback device's. */
   private ifindexes = 1
 

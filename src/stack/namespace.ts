@@ -6,6 +6,7 @@ import { Arp } from './arp.ts'
 import type { InterfaceAddress, NetDevice } from './device.ts'
 import { Fragments } from './fragments.ts'
 import { Icmp } from './icmp.ts'
+import type { IpSet } from './ipset/ip-set.ts'
 import { Ipv4 } from './ipv4.ts'
 import type { Kernel } from './kernel.ts'
 import { Loopback } from './loopback.ts'
@@ -30,6 +31,8 @@ export interface PacketFilter {
   run(hook: number, frame: Frame, input: NetDevice | null, output: NetDevice | null): Frame | null
   /** The rules as `iptables-save` prints them. */
   save(): string
+  /** How many rules ask this set. */
+  referencesTo(set: IpSet): number
 }
 
 /** Takes frames of one EtherType, as AF_PACKET does for a sniffer or a test. */
@@ -44,6 +47,14 @@ export interface Sysctls {
   icmpEchoIgnoreAll: boolean
   /** nf_conntrack_max. */
   nfConntrackMax: number
+}
+
+const SYSCTL_DEFAULTS: Readonly<Sysctls> = {
+  ipForward: false,
+  multipathHashPolicy: 0,
+  bridgeNfCallIptables: false,
+  icmpEchoIgnoreAll: false,
+  nfConntrackMax: 262144,
 }
 
 const NO_ADDRESSES: readonly Ipv4Address[] = []
@@ -64,14 +75,9 @@ export class NetNamespace {
   readonly name: string
   devices: readonly NetDevice[] = NO_DEVICES
   readonly routes: RouteTable
-  readonly sysctls: Sysctls = {
-    ipForward: false,
-    multipathHashPolicy: 0,
-    bridgeNfCallIptables: false,
-    icmpEchoIgnoreAll: false,
-    nfConntrackMax: 262144,
-  }
+  readonly sysctls: Sysctls = { ...SYSCTL_DEFAULTS }
   filter: PacketFilter | null = null
+  private setTable: Map<string, IpSet> | null = null
   /**
    * Our own addresses and the directed broadcasts of our subnets. Lists, for they are short and most
    * namespaces are never used; an address on two devices stands in them twice.
@@ -92,6 +98,41 @@ export class NetNamespace {
     this.kernel = kernel
     this.name = name
     this.routes = new RouteTable(this)
+    kernel.namespaces.add(this)
+  }
+
+  /**
+   * The machine has lost its power: nothing is left but what is soldered on, without addresses. Bound
+   * sockets stay, for whoever held them opens them again when the machine is back.
+   */
+  powerOff(): void {
+    this.socketTable?.powerOff()
+    this.fragmentQueue?.flush('host_down')
+    // A device that goes may take others along, such as the other end of a veth pair.
+    for (let device = this.softDevice(); device !== undefined; device = this.softDevice()) {
+      device.destroy()
+      device.namespace.removeDevice(device)
+    }
+    for (const device of this.devices) {
+      device.up = false
+      for (const address of device.addresses) this.removeAddress(device, address)
+      this.routes.removeDevice(device)
+    }
+    this.neighbourTable?.flush(() => true, true)
+    this.routes.flush()
+    this.filter = null
+    this.setTable = null
+    this.packetHandlers = null
+    Object.assign(this.sysctls, SYSCTL_DEFAULTS)
+  }
+
+  private softDevice(): NetDevice | undefined {
+    return this.devices.find((device) => device.kind !== '')
+  }
+
+  /** `ip netns del`, after its devices have gone. */
+  remove(): void {
+    this.kernel.namespaces.delete(this)
   }
 
   get loopback(): Loopback {
@@ -132,6 +173,12 @@ export class NetNamespace {
   get sockets(): Sockets {
     this.socketTable ??= new Sockets(this)
     return this.socketTable
+  }
+
+  /** Sets of addresses by name, as `ipset` has them. */
+  get ipsets(): Map<string, IpSet> {
+    this.setTable ??= new Map()
+    return this.setTable
   }
 
   /** Neighbours without making the table: for dumps and for flushing. */

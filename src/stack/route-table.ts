@@ -218,6 +218,12 @@ export class RouteTable {
     }
   }
 
+  /** `ip route flush`. */
+  flush(): void {
+    this.ordered = []
+    this.changed()
+  }
+
   /** Routes as `ip route` lists them: by address, the default first. */
   routes(): Route[] {
     return this.ordered.toSorted(

@@ -95,6 +95,23 @@ export class Sockets implements Holder {
     return socket
   }
 
+  /**
+   * The host has lost its power: connections and what waited for readers are gone. Sockets stay bound,
+   * for whoever held them opens them again when the host is back.
+   */
+  powerOff(): void {
+    for (const socket of this.udp.values()) socket.discard('host_down')
+    for (const socket of this.echo.values()) socket.discard('host_down')
+    this.tcpLayer?.abandon()
+  }
+
+  /** Who held the sockets is killed and begins again: as `powerOff`, but peers of TCP are told. */
+  abort(): void {
+    for (const socket of this.udp.values()) socket.discard('no_socket')
+    for (const socket of this.echo.values()) socket.discard('no_socket')
+    this.tcpLayer?.abort()
+  }
+
   /** TCP of the namespace, made at its first use. */
   get tcp(): Tcp {
     this.tcpLayer ??= new Tcp(this.namespace)

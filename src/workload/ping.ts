@@ -1,6 +1,7 @@
 import { Histogram } from '../measure/histogram.ts'
 import type { Simulator } from '../sim/simulator.ts'
 import { SECOND } from '../sim/units.ts'
+import type { NetNamespace } from '../stack/namespace.ts'
 import { type CoreOptions, Threads } from './cores.ts'
 import { ErrorTally } from './errors.ts'
 import type { DatagramOptions, Pair } from './pairs.ts'
@@ -48,6 +49,10 @@ export class Ping implements Workload {
     this.pingers = options.pairs.map(
       ({ from, destination }) => new Pinger(options, from, destination, this),
     )
+  }
+
+  relocate(from: NetNamespace, to: NetNamespace): void {
+    for (const pinger of this.pingers) pinger.relocate(from, to)
   }
 
   start(): void {

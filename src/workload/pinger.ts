@@ -46,7 +46,7 @@ export class Pinger implements EventTarget {
   private readonly arrivals = new Ring<number>()
 
   private readonly options: PingOptions
-  private readonly namespace: NetNamespace
+  private namespace: NetNamespace
   private readonly destination: Ipv4Address
   private readonly ping: Ping
 
@@ -59,6 +59,17 @@ export class Pinger implements EventTarget {
 
   start(): void {
     this.options.simulator.at(this.options.at, this, SEND)
+  }
+
+  /** Started again elsewhere; it goes on counting, as one that was never ended. */
+  relocate(from: NetNamespace, to: NetNamespace): void {
+    if (this.namespace !== from) return
+    this.namespace = to
+    if (this.socket === null) return
+    this.socket.close()
+    this.due = 0
+    this.arrivals.clear()
+    this.socket = this.open()
   }
 
   fire(argument: number): void {

@@ -9,14 +9,26 @@ export class UdpReceiver {
   /** Null when the namespace had no free port: then nobody listens. */
   readonly port: number | null
   private readonly stream: UdpStream
+  private readonly options: UdpOptions
 
   constructor(stream: UdpStream, namespace: NetNamespace, options: UdpOptions) {
     this.stream = stream
-    const socket = listen(namespace, options.port)
-    this.port = socket?.port ?? null
-    if (socket === null) return
+    this.options = options
+    this.port = this.listen(namespace, options.port)
+  }
+
+  /** Started again elsewhere, on the same port. */
+  relocate(namespace: NetNamespace): void {
+    if (this.port !== null) this.listen(namespace, this.port)
+  }
+
+  private listen(namespace: NetNamespace, wanted: number): number | null {
+    const { stream, options } = this
+    const socket = listen(namespace, wanted)
+    if (socket === null) return null
     if (namespace.kernel.machine === null) socket.onReceive = (frame) => stream.receive(frame, this)
     else this.read(socket, namespace, options)
+    return socket.port
   }
 
   private read(socket: UdpSocket, namespace: NetNamespace, options: UdpOptions): void {

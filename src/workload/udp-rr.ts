@@ -71,6 +71,13 @@ export class UdpRequestResponse implements Workload, EventTarget {
     }
   }
 
+  relocate(from: NetNamespace, to: NetNamespace): void {
+    const server = this.servers.get(from)
+    if (server === undefined) return
+    server.relocate(to)
+    this.servers.set(to, server)
+  }
+
   private serverOf(namespace: NetNamespace): UdpServer {
     let server = this.servers.get(namespace)
     if (server === undefined) {

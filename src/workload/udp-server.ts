@@ -15,7 +15,7 @@ export class UdpServer implements EventTarget {
   requests = 0
   private readonly options: UdpRequestResponseOptions
   private readonly workload: UdpRequestResponse
-  private readonly socket: UdpSocket | null
+  private socket: UdpSocket | null = null
   private thread: Schedulable | null = null
   private inbox: Inbox | null = null
   /** Its reply found the send buffer full. */
@@ -30,10 +30,27 @@ export class UdpServer implements EventTarget {
   ) {
     this.options = options
     this.workload = workload
-    const socket = listen(namespace, options.port)
+    this.port = this.listen(namespace, options.port)
+  }
+
+  /** Started again elsewhere, on the same port. */
+  relocate(namespace: NetNamespace): void {
+    if (this.socket === null) return
+    this.pending = null
+    this.later.clear()
+    this.listen(namespace, this.port)
+  }
+
+  private listen(namespace: NetNamespace, wanted: number): number {
+    const socket = listen(namespace, wanted)
     this.socket = socket
-    this.port = socket?.port ?? options.port
-    if (socket === null) return
+    if (socket === null) return wanted
+    this.read(socket, namespace)
+    return socket.port
+  }
+
+  private read(socket: UdpSocket, namespace: NetNamespace): void {
+    const { options, workload } = this
     socket.onError = workload.tally.report
     socket.onWritable = () => this.unblock()
     if (namespace.kernel.machine === null) {

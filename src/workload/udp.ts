@@ -61,6 +61,7 @@ export class UdpStream implements Workload, EventTarget {
   /** Every flow, with the sender whose it is, by its number. */
   private readonly flows: UdpFlow[] = []
   private readonly owners: UdpSender[] = []
+  private readonly receivers = new Map<NetNamespace, UdpReceiver>()
 
   constructor(options: UdpOptions) {
     const { name, at, duration = Infinity, simulator, packetRate, pairs } = options
@@ -100,9 +101,16 @@ export class UdpStream implements Workload, EventTarget {
     this.options.simulator.at(this.options.at, this)
   }
 
+  relocate(from: NetNamespace, to: NetNamespace): void {
+    const receiver = this.receivers.get(from)
+    if (receiver === undefined) return
+    receiver.relocate(to)
+    this.receivers.set(to, receiver)
+  }
+
   /** Opens the receivers, then lets the senders go. */
   fire(): void {
-    const receivers = new Map<NetNamespace, UdpReceiver>()
+    const { receivers } = this
     for (const sender of this.senders) {
       const { to } = sender.pair
       if (to !== null) {

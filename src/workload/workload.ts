@@ -1,4 +1,5 @@
 import type { Histogram } from '../measure/histogram.ts'
+import type { NetNamespace } from '../stack/namespace.ts'
 import type { TaskCores } from './cores.ts'
 import type { ErrorCount } from './errors.ts'
 import type { StoreLoadResult } from './store-load.ts'
@@ -20,6 +21,8 @@ export interface Workload {
   readonly watchTimes?: Histogram
   /** Called when everything that it had to carry has been read, if that is before the window's end. */
   onComplete?: (() => void) | null
+  /** Programs of a container that has gone to another host are started again in its new namespace. */
+  relocate?(from: NetNamespace, to: NetNamespace): void
   /** Schedules itself: sockets are opened and the first packet leaves at its own start time. */
   start(): void
   /** What was measured up to `now`, the simulator's clock. */

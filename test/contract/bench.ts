@@ -86,6 +86,7 @@ export class Bench {
       defaultRoute: true,
       address,
       mac: null,
+      labels: {},
     })
     return this.finish(process)
   }

@@ -35,21 +35,30 @@ class ToyDaemon implements Daemon {
   readonly log: string[] = []
   private readonly host: Host
   private readonly options: Options
-  private readonly pool: AddressPool
+  private readonly blocks: readonly { readonly block: Ipv4Prefix; readonly address: number }[]
+  private readonly own: Ipv4Prefix
+  private pool: AddressPool
+  private boot: number
   private cables = 0
 
   constructor(host: Host, { options, members }: NetworkSpec<Options>) {
     this.host = host
     this.options = options
     const { subnet, blockLength: length } = options
-    host.commands.sysctl('net.ipv4.ip_forward', 1)
-    const blocks = members.map((member, i) => ({
+    this.blocks = members.map((member, i) => ({
       ...member,
       block: { base: (subnet.base + i * 2 ** (32 - length)) | 0, length },
     }))
-    const own = blocks.find((entry) => entry.host === host.name)!.block
-    this.pool = new AddressPool('lowest', own, [])
-    for (const { block, address } of blocks) {
+    this.own = this.blocks[members.findIndex((entry) => entry.host === host.name)]!.block
+    this.pool = new AddressPool('lowest', this.own, [])
+    this.boot = host.boots
+    this.route()
+  }
+
+  private route(): void {
+    const { host, own } = this
+    host.commands.sysctl('net.ipv4.ip_forward', 1)
+    for (const { block, address } of this.blocks) {
       const refusal =
         block === own
           ? host.commands.route.replace({ dst: block, type: 'blackhole' })
@@ -109,8 +118,15 @@ class ToyDaemon implements Daemon {
   stop(): void {}
   crash(): void {}
 
-  /** There is no daemon to start: an engine that is back finds its networks as they were. */
-  start(): void {}
+  /** There is no daemon to start, but a host that has booted needs its routes. */
+  start(): void {
+    if (this.boot === this.host.boots) return
+    this.boot = this.host.boots
+    this.pool = new AddressPool('lowest', this.own, [])
+    this.route()
+  }
+
+  *leave(): Process<void> {}
 }
 
 export const toyScheme: Scheme<Options> = {

@@ -45,6 +45,7 @@ function perHost(context: Context, section: PerHost, all: readonly HostModel[]):
       networks,
       address: null,
       mac: null,
+      labels: section.labels,
     })),
   )
   const idle = hosts.map((host) => ({ host: host.name, count: section.idle, networks }))
@@ -74,6 +75,7 @@ function listed(context: Context, section: Listed, fabric: FabricModel): Contain
       networks,
       address: entry.address ?? null,
       mac: entry.mac ?? null,
+      labels: entry.labels,
     }
   })
 }

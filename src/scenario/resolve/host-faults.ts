@@ -1,4 +1,4 @@
-/** Faults of programs, disks, clocks, and partitions between hosts. */
+/** Faults of programs, hosts, containers, disks, clocks, and partitions between hosts. */
 import { formatDuration } from '../../sim/units.ts'
 import type { FabricModel } from '../model.ts'
 import type { Path } from '../place.ts'
@@ -14,12 +14,20 @@ export interface FaultTargets {
   readonly store: StoreModel | null
   /** Daemons as `host/network`. */
   readonly daemons: ReadonlySet<string>
+  readonly containers: KnownNames
 }
 
 const PROGRAM_KEYS = ['stop', 'crash', 'restart'] as const
 const DISK_KEYS = ['loseDisk', 'restoreDisk', 'slowDisk'] as const
-export const HOST_FAULT_KEYS = [...PROGRAM_KEYS, ...DISK_KEYS, 'partition', 'clockStep'] as const
-const ONCE_KEYS = ['restart', 'loseDisk', 'restoreDisk', 'clockStep'] as const
+const LIFE_KEYS = ['leave', 'move', 'flushRules'] as const
+export const HOST_FAULT_KEYS = [
+  ...PROGRAM_KEYS,
+  ...LIFE_KEYS,
+  ...DISK_KEYS,
+  'partition',
+  'clockStep',
+] as const
+const ONCE_KEYS = ['restart', 'move', 'flushRules', 'loseDisk', 'restoreDisk', 'clockStep'] as const
 
 /** Whether the entry says something that befalls a host and not a link. */
 export function hasHostFault(entry: FaultEntry): boolean {
@@ -40,6 +48,7 @@ export function hostFaultsOf(
   checkUntil(context, entry, path)
   return [
     ...programFaults(context, entry, path, targets),
+    ...lifeFaults(context, entry, path, targets),
     ...diskFaults(context, entry, path, targets),
     ...partitionOf(context, entry, path, targets),
     ...clockStepOf(context, entry, path, targets),
@@ -57,7 +66,7 @@ function checkUntil(context: Context, entry: FaultEntry, path: Path): void {
 
 function hasLastingFault(entry: FaultEntry): boolean {
   if (entry.link !== undefined || entry.node !== undefined) return true
-  return (['stop', 'crash', 'slowDisk', 'partition'] as const).some(
+  return (['stop', 'crash', 'leave', 'slowDisk', 'partition'] as const).some(
     (key) => entry[key] !== undefined,
   )
 }
@@ -82,14 +91,74 @@ function programOf(
   context: Context,
   path: Path,
   name: string,
-  { store, daemons }: FaultTargets,
+  targets: FaultTargets,
 ): ProgramRef | null {
+  const { store, daemons, containers, fabric } = targets
   const members = namesOf(store)
   if (members.includes(name)) return { kind: 'member', name }
-  const known = context.isBroken('store') ? null : new Set([...members, ...daemons])
-  if (!context.checkName(known, path, 'program', name)) return null
+  const hosts = knownHosts(context, fabric)
+  if (hosts?.has(name)) return hostRef(context, path, name, targets)
+  if (containers?.has(name)) return { kind: 'container', name }
+  const isUnsure = context.isBroken('store') || hosts === null || containers === null
+  const known = isUnsure ? null : new Set([...members, ...daemons, ...hosts, ...containers])
+  if (!context.checkName(known, path, 'program, host or container', name)) return null
   const [host = '', network = ''] = name.split('/')
   return { kind: 'daemon', host, network }
+}
+
+function hostRef(context: Context, path: Path, name: string, { fabric }: FaultTargets): ProgramRef {
+  if (fabric.mode === 'bench') {
+    const message = 'the hosts of a bench are one machine'
+    context.report('conflict', path, message, 'another fabric.mode')
+  } else if (path.at(-1) === 'restart') {
+    const message = 'how long a host takes to boot is not said'
+    context.report('conflict', path, message, `crash: ${name}, and until: when it is up`)
+  }
+  return { kind: 'host', name }
+}
+
+/** What an operator does to hosts and containers. */
+function lifeFaults(
+  context: Context,
+  entry: FaultEntry,
+  path: Path,
+  targets: FaultTargets,
+): HostFault[] {
+  const { move, to, keepAddress, flushRules } = entry
+  const faults: HostFault[] = leaveOf(context, entry, path, targets)
+  const hosts = knownHosts(context, targets.fabric)
+  checkOwner(context, entry, path, 'to', 'move', 'c1')
+  checkOwner(context, entry, path, 'keepAddress', 'move', 'c1')
+  if (move !== undefined) {
+    context.checkName(targets.containers, [...path, 'move'], 'container', move)
+    if (to === undefined) {
+      const message = `where ${move} goes is not said`
+      context.report('missing_key', path, message, 'add to: h2, the host on which it starts')
+    } else if (context.checkName(hosts, [...path, 'to'], 'host', to)) {
+      faults.push({ kind: 'move', container: move, to, keepsAddress: keepAddress })
+    }
+  }
+  if (
+    flushRules !== undefined &&
+    context.checkName(hosts, [...path, 'flushRules'], 'host', flushRules)
+  ) {
+    faults.push({ kind: 'flush-rules', host: flushRules })
+  }
+  return faults
+}
+
+function leaveOf(
+  context: Context,
+  { leave }: FaultEntry,
+  path: Path,
+  { fabric, daemons }: FaultTargets,
+): HostFault[] {
+  if (leave === undefined) return []
+  const hosts = knownHosts(context, fabric)
+  const known = hosts === null ? null : new Set([...hosts, ...daemons])
+  if (!context.checkName(known, [...path, 'leave'], 'host', leave)) return []
+  const [host = '', network] = leave.split('/')
+  return [{ kind: 'leave', host, network: network ?? null }]
 }
 
 /** Of members, and what they may be called by what they do. */
@@ -138,8 +207,8 @@ function checkOwner(
   context: Context,
   entry: FaultEntry,
   path: Path,
-  key: 'fsync' | 'of' | 'by' | 'backwards',
-  owner: 'slowDisk' | 'restoreDisk' | 'clockStep',
+  key: 'fsync' | 'of' | 'by' | 'backwards' | 'to' | 'keepAddress',
+  owner: 'slowDisk' | 'restoreDisk' | 'clockStep' | 'move',
   example: string,
 ): void {
   if (entry[key] === undefined || entry[key] === false || entry[owner] !== undefined) return

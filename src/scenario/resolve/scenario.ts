@@ -1,5 +1,6 @@
 /** The sound parts of a file, checked against each other and put together. */
 import type { CapturePoint, ExpectationModel, FabricModel, Scenario } from '../model.ts'
+import type { FaultEntry } from '../schema/faults.ts'
 import { checkGeneratedNames, knownContainers, resolveContainers } from './containers.ts'
 import type { Context } from './context.ts'
 import { resolveDuration } from './duration.ts'
@@ -61,7 +62,8 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
     faults: resolveFaults(context, {
       fabric,
       store,
-      daemons: new Set([...daemonsOf(containers, idle), ...routingDaemons(fabric)]),
+      daemons: new Set([...daemonsOf(containers, idle, input.faults), ...routingDaemons(fabric)]),
+      containers: knownContainers(context, containers),
     }),
     captures: resolveCaptures(context, fabric, ends),
     expectations: expected.map((each) => {
@@ -71,12 +73,17 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
   }
 }
 
-/** `host/network` of every host with a container on a network. */
+/** `host/network` of every host with a container on a network, or to which one is moved. */
 function daemonsOf(
   containers: Scenario['containers'],
   idle: Scenario['idle'],
+  faults: readonly FaultEntry[],
 ): ReadonlySet<string> {
-  const members = [...containers, ...idle]
+  const moved = faults.flatMap(({ move, to }) => {
+    const container = containers.find(({ name }) => name === move)
+    return container === undefined || to === undefined ? [] : [{ ...container, host: to }]
+  })
+  const members = [...containers, ...idle, ...moved]
   return new Set(members.flatMap(({ host, networks }) => networks.map((net) => `${host}/${net}`)))
 }
 

@@ -7,12 +7,18 @@ const networks = oneOrMany(reference())
   .exactOptional()
   .describe('Networks, the first of which has the default route. Default: the only one there is.')
 
+const labels = z
+  .record(z.string(), z.string().max(63))
+  .prefault({})
+  .describe('What its orchestrator says of it, such as { app: web }, for schemes that go by that.')
+
 const listed = z.strictObject({
   name: name().describe('What workloads call it.'),
   host: reference().describe('The host that it runs on.'),
   networks,
   address: ipv4Address().exactOptional().describe('A fixed address on its first network.'),
   mac: macAddress().exactOptional().describe('A fixed MAC address on its first network.'),
+  labels,
   duplicate: z
     .boolean()
     .default(false)
@@ -27,6 +33,7 @@ const perHost = z.strictObject({
     .default(1)
     .describe('Containers of each host, named c1, c2, ... through all hosts.'),
   networks,
+  labels,
   idle: z
     .int()
     .min(0)

@@ -15,7 +15,8 @@ const program = (what: string) =>
   reference()
     .exactOptional()
     .describe(
-      `A store's member, \`store-1\` or \`leader\`, a daemon, \`h1/net\`, or a router's \`leaf1/bgpd\`. ${what}`,
+      `A store's member, \`store-1\` or \`leader\`, a daemon, \`h1/net\`, a router's \`leaf1/bgpd\`, a ` +
+        `host, or a container. ${what}`,
     )
 
 const member = (what: string) =>
@@ -59,9 +60,28 @@ export const fault = z.strictObject({
       '[[h1], [h2, h3]]: nothing passes between the two sides; `oneWay`: from the first. `leader`, ' +
         '`follower`, `followers`: hosts of members of the store, as they are at `at`.',
     ),
-  stop: program('Ends it in order (SIGTERM); it starts again at `until`.'),
-  crash: program('Kills it (SIGKILL); it starts again at `until`.'),
-  restart: program('Kills it if it runs; it is there again 100 ms later, as systemd does it.'),
+  stop: program('Ends it in order (SIGTERM, `poweroff`); it starts again at `until`.'),
+  crash: program('Kills it (SIGKILL; a host loses its power); it starts again at `until`.'),
+  restart: program(
+    'Kills it if it runs; it is there again 100 ms later, as systemd does it. Not of a host.',
+  ),
+  leave: reference()
+    .exactOptional()
+    .describe(
+      'A host, which its operator takes out of all networks, or `h1/net`, out of one, as the ' +
+        "scheme's manual has it. It joins again at `until`.",
+    ),
+  move: reference()
+    .exactOptional()
+    .describe('A container, which ends where it is and starts on the host `to`.'),
+  to: reference().exactOptional().describe('With `move`: the other host.'),
+  keepAddress: z
+    .boolean()
+    .default(false)
+    .describe('With `move`: it asks there for the address that it had on its first network.'),
+  flushRules: reference()
+    .exactOptional()
+    .describe('A host, on which somebody types `iptables -F` for every table.'),
   loseDisk: member('Its disk is empty from then on; it is killed and started again.'),
   restoreDisk: member('Its disk is as it was at `of`; it is killed and started again.'),
   of: duration().exactOptional().describe('Time of the backup that `restoreDisk` puts back.'),

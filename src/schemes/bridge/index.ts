@@ -43,16 +43,28 @@ class BridgeDriver implements Daemon {
   readonly log: string[] = []
   private readonly host: Host
   private readonly options: Options
-  private readonly pool: AddressPool
+  private pool: AddressPool
   private readonly gateway: Ipv4Address
+  /** Boot of the host in which the bridge was made. */
+  private boot: number
 
   constructor(host: Host, network: NetworkSpec<Options>) {
     this.host = host
     this.options = network.options
-    const { subnet, bridge, mtu } = this.options
+    const { subnet } = this.options
     this.gateway = (subnet.base + 1) | 0
-    this.pool = new AddressPool('lowest', subnet, [this.gateway])
-    const { commands } = host
+    this.boot = host.boots
+    this.pool = this.emptyPool()
+    this.makeBridge()
+  }
+
+  private emptyPool(): AddressPool {
+    return new AddressPool('lowest', this.options.subnet, [this.gateway])
+  }
+
+  private makeBridge(): void {
+    const { subnet, bridge, mtu } = this.options
+    const { commands } = this.host
     commands.sysctl('net.ipv4.ip_forward', 1)
     commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
     commands.link.add({ name: bridge, type: 'bridge', mtu })
@@ -157,8 +169,16 @@ COMMIT
   stop(): void {}
   crash(): void {}
 
-  /** There is no daemon to start: an engine that is back finds its networks as they were. */
-  start(): void {}
+  /** An engine that is back finds its networks as they were, but after a boot it makes them anew. */
+  start(): void {
+    if (this.boot === this.host.boots) return
+    this.boot = this.host.boots
+    this.pool = this.emptyPool()
+    this.makeBridge()
+  }
+
+  /** Nobody else knows of the host. */
+  *leave(): Process<void> {}
 }
 
 export const bridgeScheme: Scheme<Options> = {

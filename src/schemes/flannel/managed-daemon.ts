@@ -101,6 +101,10 @@ export class ManagedFlanneld implements Daemon, HostState {
     this.order++
   }
 
+  *leave(): Process<void> {
+    this.stop()
+  }
+
   /** Those that stand already are left alone; of another subnet they are put in place of the old. */
   setRules(network: Ipv4Prefix, subnet: Ipv4Prefix): void {
     const { iptables } = this.host.commands

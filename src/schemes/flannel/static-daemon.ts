@@ -54,4 +54,9 @@ export class StaticFlanneld implements Daemon {
   start(): void {
     this.backend.start()
   }
+
+  /** The others were told of the host once, and keep what they were told. */
+  *leave(): Process<void> {
+    this.stop()
+  }
 }

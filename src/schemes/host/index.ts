@@ -33,6 +33,9 @@ class HostNetwork implements Daemon {
 
   /** There is no daemon to start: an engine that is back finds its networks as they were. */
   start(): void {}
+
+  /** Nobody else knows of the host. */
+  *leave(): Process<void> {}
 }
 
 const options = z.strictObject({})

@@ -11,6 +11,8 @@ class Entry extends Endpoint {
     this.remotePort = remotePort
   }
 
+  abandon(): void {}
+
   receive(): Verdict {
     return 'consumed'
   }

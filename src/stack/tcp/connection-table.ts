@@ -42,6 +42,12 @@ export class ConnectionTable {
     return null
   }
 
+  *entries(): Generator<Endpoint> {
+    for (const first of this.buckets) {
+      for (let entry = first; entry !== null; entry = entry.chained) yield entry
+    }
+  }
+
   add(entry: Endpoint): void {
     if (this.size >= this.buckets.length) this.grow()
     this.link(entry)

@@ -14,6 +14,7 @@ export type TcpState =
 /** Why a connection broke, as the system call's errno. */
 export type TcpError =
   | 'ECONNREFUSED'
+  | 'ECONNABORTED'
   | 'ECONNRESET'
   | 'EPIPE'
   | 'ETIMEDOUT'

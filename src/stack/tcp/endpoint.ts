@@ -38,4 +38,7 @@ export abstract class Endpoint {
 
   /** A segment for this connection, in kernel context. The table books its end. */
   abstract receive(segment: Incoming): Verdict
+
+  /** Its host is gone: it ends without a word to its peer. */
+  abstract abandon(): void
 }

@@ -150,6 +150,10 @@ export class TcpRequest extends Endpoint {
     this.listener.abandon(this)
   }
 
+  abandon(): void {
+    this.end()
+  }
+
   private leave(): void {
     this.tcp.namespace.kernel.timers.cancel(this.timer)
     this.tcp.forget(this)

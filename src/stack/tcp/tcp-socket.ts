@@ -2,7 +2,7 @@ import type { Schedulable } from '../../cpu/task.ts'
 import { MICROSECOND } from '../../sim/units.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
 import type { SendError } from '../ipv4.ts'
-import { abortConnection, closeSocket, shutdownSending } from './close.ts'
+import { abortConnection, breakConnection, closeSocket, shutdownSending } from './close.ts'
 import type { CongestionName } from './congestion/algorithms.ts'
 import { Connection } from './connection.ts'
 import { delayedAckTimeout } from './delayed-ack.ts'
@@ -150,6 +150,11 @@ export class TcpSocket extends Connection {
     this.begin()
     abortConnection(this)
     this.kernel.leave()
+  }
+
+  abandon(): void {
+    this.isOrphan = true
+    breakConnection(this, 'ECONNABORTED')
   }
 
   /** A system call begins: on a core it is at work on the socket until the step ends. */

@@ -141,6 +141,19 @@ export class Tcp implements Holder, SegmentReceiver {
     this.add(successor)
   }
 
+  /** The host has lost its power: connections are gone, listeners are there when it is back. */
+  abandon(): void {
+    for (const entry of [...this.table.entries()]) entry.abandon()
+  }
+
+  /** Those who held the sockets were killed: peers are told by a reset. */
+  abort(): void {
+    for (const entry of [...this.table.entries()]) {
+      if (entry instanceof TcpSocket) entry.abort()
+      else entry.abandon()
+    }
+  }
+
   /** A segment for this host (tcp_v4_rcv): it ends here, or waits for a system call to end. */
   receive(frame: Frame, device: NetDevice): void {
     const { namespace } = this

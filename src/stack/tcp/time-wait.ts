@@ -65,6 +65,10 @@ export class TimeWait extends Endpoint {
     this.tcp.forget(this)
   }
 
+  abandon(): void {
+    this.end()
+  }
+
   /** tcp_timewait_state_process. */
   receive(segment: Incoming): Verdict {
     segment.locate(this.irs, this.rcvNxt, this.iss, this.sndNxt)
