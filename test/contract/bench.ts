@@ -114,13 +114,91 @@ export class Bench {
     return (result as { value: T }).value
   }
 
+  /** Runs to a time since the beginning, picoseconds. */
+  runTo(time: number): void {
+    const { simulator } = this.world
+    if (time > simulator.now) simulator.run(time)
+  }
+
+  /** As `mustAttach`, but where it is refused it is tried again for a while. */
+  mustAttachWithin(patience: number, name: string, host: string): Endpoint {
+    const end = this.world.simulator.now + patience
+    for (;;) {
+      const result = this.attach(name, host)
+      if (!(result instanceof AttachError)) return result
+      if (this.world.simulator.now > end) throw new Error(result.message)
+      this.run(5 * SECOND)
+    }
+  }
+
+  /** Whether one of three pings is answered. */
+  reaches(from: NetNamespace, to: Ipv4Address): boolean {
+    return [1, 2, 3].some(() => this.pingOf(from, to, 84, SECOND) === 'answered')
+  }
+
+  /** Whether an endpoint that may still be on its way is reached at last. */
+  reachesWithin(patience: number, from: NetNamespace, to: () => Endpoint | undefined): boolean {
+    const end = this.world.simulator.now + patience
+    while (this.world.simulator.now < end) {
+      const target = to()
+      if (target === undefined) this.run(SECOND)
+      else if (this.pingOf(from, target.address, 84, 2 * SECOND) === 'answered') return true
+    }
+    return false
+  }
+
+  /** Sends a datagram. @returns payload bytes that arrived; -1 when none did. */
+  sendUdp(from: NetNamespace, to: Endpoint, bytes: number): number {
+    const server = to.namespace.sockets.openUdp()!
+    const client = from.sockets.openUdp()!
+    let arrived = -1
+    server.onReceive = ({ l3Length }) => {
+      arrived = l3Length - 28
+    }
+    client.sendTo(to.address, server.port, bytes)
+    this.run(SECOND)
+    server.close()
+    client.close()
+    return arrived
+  }
+
+  /** Opens a connection, writes and closes. @returns bytes that were read at the other end. */
+  sendTcp(from: NetNamespace, to: Endpoint, bytes: number): number {
+    const listener = to.namespace.sockets.listenTcp()!
+    const client = from.sockets.openTcp()
+    let read = 0
+    let left = bytes
+    listener.onAccept = () => {
+      const server = listener.accept()!
+      server.onReadable = () => {
+        read += server.read(Infinity)
+      }
+    }
+    const write = () => {
+      left -= client.write(left)
+      if (left === 0) client.shutdown()
+    }
+    client.onConnect = write
+    client.onWritable = write
+    client.connect(to.address, listener.port)
+    this.run(5 * SECOND)
+    client.abort()
+    listener.close()
+    return read
+  }
+
   /** One echo request, and whether it was answered within five seconds. */
   ping(from: NetNamespace, to: Ipv4Address): boolean {
     return this.pingOf(from, to, 84) === 'answered'
   }
 
-  /** An echo request of `length` bytes at the IP layer that may not be cut. */
-  pingOf(from: NetNamespace, to: Ipv4Address, length: number): 'answered' | 'lost' | 'refused' {
+  /** An echo request of `length` bytes at the IP layer that may not be cut, and its fate after a while. */
+  pingOf(
+    from: NetNamespace,
+    to: Ipv4Address,
+    length: number,
+    wait = 5 * SECOND,
+  ): 'answered' | 'lost' | 'refused' {
     const socket = from.sockets.openEcho()
     socket.pmtuDiscovery = 'do'
     let isAnswered = false
@@ -128,7 +206,7 @@ export class Bench {
       isAnswered = true
     }
     const error = socket.request(to, 1, length - 28)
-    this.run(5 * SECOND)
+    this.run(wait)
     socket.close()
     if (error !== null) return 'refused'
     return isAnswered ? 'answered' : 'lost'

@@ -20,6 +20,14 @@ export type ContractTest =
   | 'mtu'
   | 'jumbo'
   | 'daemon crash'
+  | 'sizes'
+  | 'many containers'
+  | 'churn'
+  | 'daemon restart'
+  | 'host crash'
+  | 'move'
+  | 'leave'
+  | 'store outage'
 
 export interface SchemeContract {
   /** Scheme and variant. */

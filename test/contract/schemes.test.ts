@@ -1,11 +1,33 @@
 /** Every scheme and variant of the registry under one contract. */
 import { expect, it } from 'vitest'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
+import { lifeContract } from './life-contract.ts'
 import { type SchemeContract, schemeContract } from './scheme-contract.ts'
 
 const scheme = (name: string) => builtinSchemes.get(name)!
 
 const NO_NAMESPACE = 'containers are processes of the host and have its address'
+
+const NO_SIBLINGS = 'the switch sends no frame back, so that children of one host do not meet'
+const NEEDS_SIBLINGS = [
+  'same host',
+  'taken address',
+  'detach',
+  'sizes',
+  'many containers',
+  'churn',
+  'daemon restart',
+  'host crash',
+  'move',
+] as const
+const DEAF_PARENT = {
+  test: 'host to own container',
+  reason: 'the parent does not hear its children',
+} as const
+const ENGINE_ENDS = {
+  test: 'daemon crash',
+  reason: 'an engine that is stopped ends its containers',
+} as const
 
 const CONTRACTS: readonly SchemeContract[] = [
   {
@@ -30,16 +52,39 @@ const CONTRACTS: readonly SchemeContract[] = [
   {
     name: 'macvlan',
     scheme: scheme('macvlan'),
+    options: { restart: 'always' },
     small: { subnet: '10.20.0.0/28' },
-    skip: [{ test: 'host to own container', reason: 'the parent does not hear its children' }],
+    skip: [DEAF_PARENT, ENGINE_ENDS],
   },
   {
-    name: 'macvlan, given ranges and random MAC addresses',
+    name: 'macvlan, given ranges, engine 28.0 with live-restore',
     scheme: scheme('macvlan'),
-    options: { ranges: { h1: '10.20.1.0/24', h2: '10.20.2.0/24' }, macs: 'random' },
+    options: {
+      ranges: { h1: '10.20.1.0/24', h2: '10.20.2.0/24' },
+      version: '28.0',
+      liveRestore: true,
+    },
     small: { subnet: '10.20.0.0/28', ranges: { h1: '10.20.0.0/29', h2: '10.20.0.8/29' } },
-    skip: [{ test: 'host to own container', reason: 'the parent does not hear its children' }],
+    skip: [DEAF_PARENT],
   },
+  {
+    name: 'macvlan, VLAN 10',
+    scheme: scheme('macvlan'),
+    options: { parent: 'eth0.10', liveRestore: true },
+    small: { parent: 'eth0.10', subnet: '10.20.0.0/28' },
+    skip: [{ test: 'host to own container', reason: 'the host has no address in the VLAN' }],
+  },
+  ...['private', 'vepa'].map((mode) => ({
+    name: `macvlan/${mode}`,
+    scheme: scheme('macvlan'),
+    options: { mode },
+    small: { mode, subnet: '10.20.0.0/28' },
+    skip: [
+      DEAF_PARENT,
+      ENGINE_ENDS,
+      ...NEEDS_SIBLINGS.map((test) => ({ test, reason: NO_SIBLINGS })),
+    ],
+  })),
   ...['vxlan', 'host-gw'].map((backend) => ({
     name: `flannel/${backend}`,
     scheme: scheme('flannel'),
@@ -70,7 +115,10 @@ const CONTRACTS: readonly SchemeContract[] = [
   })),
 ]
 
-for (const contract of CONTRACTS) schemeContract(contract)
+for (const contract of CONTRACTS) {
+  schemeContract(contract)
+  lifeContract(contract)
+}
 
 it('leaves no scheme of the registry out', () => {
   const covered = new Set(CONTRACTS.map((contract) => contract.scheme.name))
