@@ -1,5 +1,6 @@
 import type { NetDevice } from '../stack/device.ts'
 import { type DeviceFeatures, withFeatures } from '../stack/device-features.ts'
+import { Ipset } from '../stack/ipset/ipset.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { NudState } from '../stack/neighbour.ts'
 import { Iptables } from '../stack/netfilter/iptables.ts'
@@ -30,6 +31,7 @@ export interface RouteCommand {
 export class Commands {
   readonly namespace: NetNamespace
   private rules: Iptables | null = null
+  private sets: Ipset | null = null
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
@@ -50,6 +52,11 @@ export class Commands {
     },
     up: (name: string): void => {
       this.device(name).up = true
+    },
+    /** `ip link set NAME address`; of a bridge it no longer follows its ports. Default: the present one. */
+    address: (name: string, mac?: MacAddress): void => {
+      const device = this.device(name)
+      device.setMac(mac ?? device.mac)
     },
     /** Puts a device under a bridge. @returns the kernel's refusal, such as too many ports. */
     master: (
@@ -132,6 +139,12 @@ export class Commands {
   ethtool(dev: string, changes: Partial<DeviceFeatures>): void {
     const device = this.device(dev)
     device.features = withFeatures(device.features, changes)
+  }
+
+  /** `ipset`. */
+  get ipset(): Ipset {
+    this.sets ??= new Ipset(this.namespace)
+    return this.sets
   }
 
   /** `iptables`, `iptables-restore`, `iptables-save`. */

@@ -38,6 +38,7 @@ const CONTRACTS: readonly SchemeContract[] = [
       { test: 'taken address', reason: NO_NAMESPACE },
       { test: 'exhaustion', reason: NO_NAMESPACE },
       { test: 'detach', reason: NO_NAMESPACE },
+      { test: 'many containers', reason: NO_NAMESPACE },
     ],
   },
   {

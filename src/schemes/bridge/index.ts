@@ -68,6 +68,8 @@ class BridgeDriver implements Daemon {
     commands.sysctl('net.ipv4.ip_forward', 1)
     commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
     commands.link.add({ name: bridge, type: 'bridge', mtu })
+    // Of its own: else it would change as its ports come and go.
+    commands.link.address(bridge)
     commands.link.up(bridge)
     commands.addr.add({ address: this.gateway, length: subnet.length }, bridge)
     this.programRules()

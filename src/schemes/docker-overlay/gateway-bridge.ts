@@ -67,6 +67,8 @@ export class GatewayBridge {
     commands.sysctl('net.ipv4.ip_forward', 1)
     commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
     commands.link.add({ name: BRIDGE, type: 'bridge', mtu: MTU })
+    // Of its own: else it would change as its ports come and go.
+    commands.link.address(BRIDGE)
     commands.addr.add({ address: this.gateway, length: this.subnet.length }, BRIDGE)
     commands.link.up(BRIDGE)
     this.programRules()
