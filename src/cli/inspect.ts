@@ -1,16 +1,18 @@
+import { speakerIn } from '../control/bgp/daemon.ts'
 import { type Shown, type ShowOptions, showFdb, showNeighbours, showRoutes } from '../host/show.ts'
 import { showAddresses, showLinks } from '../host/show-links.ts'
 import { buildWorld } from '../scenario/builder.ts'
 import { suggest } from '../scenario/did-you-mean.ts'
 import type { World } from '../scenario/world.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
 import { parseQuantity } from '../sim/quantities.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
+import { showBgpRoutes, showBgpSummary } from './inspect-bgp.ts'
 import { showArpTable, showFib, showMacTable } from './inspect-fabric.ts'
 import { showMember, showStore } from './inspect-store.ts'
 import { parseWords, TOOL_COMMANDS, type ToolCommand, unknownCommand } from './inspect-words.ts'
 import { load, selectVariants } from './load.ts'
+import { schemesWith } from './user-schemes.ts'
 
 interface InspectFlags {
   readonly at?: string
@@ -23,6 +25,7 @@ interface InspectFlags {
   readonly panel?: string
   readonly seed?: string
   readonly set?: readonly string[]
+  readonly scheme?: readonly string[]
 }
 
 /** What is shown of one node of the network; `words` are what stands behind its name. */
@@ -39,15 +42,16 @@ const TOOLS: Readonly<Record<Exclude<ToolCommand, 'iptables-save'>, Show>> = {
 }
 
 /** `encap inspect FILE NODE COMMAND...`: runs to an instant, then prints a table as the tool would. */
-export function inspectCommand(
+export async function inspectCommand(
   file: string,
   name: string,
   words: readonly string[],
   flags: InspectFlags,
-): void {
+): Promise<void> {
   const wanted = flags.variant === undefined ? [] : [flags.variant]
-  const [scenario] = selectVariants(load(file, flags), wanted, file)
-  const world = buildWorld(scenario!, builtinSchemes)
+  const schemes = await schemesWith(flags.scheme)
+  const [scenario] = selectVariants(load(file, flags, schemes), wanted, file)
+  const world = buildWorld(scenario!, schemes)
   world.simulator.run(flags.at === undefined ? scenario!.duration : timeOf(flags.at))
   const shown = nodeOf(world, name)(words, flags)
   const json = () => [JSON.stringify(shown.json, null, flags.pretty ? 4 : 0)]
@@ -72,16 +76,33 @@ function nodeOf(world: World, name: string): Node {
       const asked = words.join(' ')
       if (asked === 'fib' || asked === 'show ip cef') return showFib(router)
       if (asked === 'arp' || asked === 'show ip arp') return showArpTable(router)
-      return ofNamespace(router.namespace, ['fib', 'arp'], words, flags)
+      return bgpOf(router.namespace, asked) ?? ofNamespace(router.namespace, ROUTER, words, flags)
     }
   }
   const namespace = namespaceOf(world, name)
-  if (namespace) return (words, flags) => ofNamespace(namespace, [], words, flags)
+  if (namespace) {
+    return (words, flags) =>
+      bgpOf(namespace, words.join(' ')) ?? ofNamespace(namespace, [], words, flags)
+  }
   if (world.clouds.has(name)) {
     throw new ExitError(EXIT_BAD_INPUT, `${name} is a cloud's network: it has no table to show`)
   }
   const remedy = suggest(name, nodesOf(world), 'nodes')
   throw new ExitError(EXIT_BAD_INPUT, `there is no node "${name}"; ${remedy}`)
+}
+
+/** What routers show beside a namespace's tables. */
+const ROUTER = ['fib', 'arp', 'bgp', 'bgp routes']
+
+/** Null where something else is asked for. */
+function bgpOf(namespace: NetNamespace, asked: string): Shown | null {
+  const isSummary = asked === 'bgp' || /^show (ip )?bgp summary$/.test(asked)
+  if (!isSummary && asked !== 'bgp routes' && !/^show (ip )?bgp$/.test(asked)) return null
+  const speaker = speakerIn(namespace)
+  if (speaker === null) {
+    throw new ExitError(EXIT_BAD_INPUT, `nothing speaks BGP on ${namespace.name} at that time`)
+  }
+  return isSummary ? showBgpSummary(speaker) : showBgpRoutes(speaker)
 }
 
 /** The store or a member of it; where a member's host has its name, words ask the host. */

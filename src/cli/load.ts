@@ -2,13 +2,15 @@ import { suggest } from '../scenario/did-you-mean.ts'
 import { formatIssues } from '../scenario/issues.ts'
 import { loadScenarioFile } from '../scenario/load.ts'
 import type { Scenario } from '../scenario/model.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
+import type { Schemes } from '../schemes/registry.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
 import { hasColor } from './terminal.ts'
 
 export interface LoadFlags {
   readonly set?: readonly string[]
   readonly seed?: string
+  /** Files with schemes of the user's. */
+  readonly scheme?: readonly string[]
   /** A panel of the file, or `all`; default: the first. */
   readonly panel?: string
 }
@@ -24,12 +26,13 @@ export interface LoadedFile {
 export function loadAll(
   files: readonly string[],
   flags: LoadFlags,
+  schemes: Schemes,
 ): { readonly loaded: readonly LoadedFile[]; readonly wrong: readonly string[] } {
   const loaded: LoadedFile[] = []
   const wrong: string[] = []
   for (const file of files) {
     try {
-      loaded.push({ file, ...loadFile(file, flags) })
+      loaded.push({ file, ...loadFile(file, flags, schemes) })
     } catch (error) {
       if (!(error instanceof ExitError)) throw error
       wrong.push(error.message)
@@ -39,18 +42,18 @@ export function loadAll(
 }
 
 /** The scenarios of a file, or the end of the program: see `loadFile`. */
-export function load(file: string, flags: LoadFlags): readonly Scenario[] {
-  return loadFile(file, flags).scenarios
+export function load(file: string, flags: LoadFlags, schemes: Schemes): readonly Scenario[] {
+  return loadFile(file, flags, schemes).scenarios
 }
 
 /** Loads a scenario file, or ends with everything that is wrong with it and exit status 2. */
-function loadFile(file: string, flags: LoadFlags): Omit<LoadedFile, 'file'> {
+function loadFile(file: string, flags: LoadFlags, schemes: Schemes): Omit<LoadedFile, 'file'> {
   if (flags.seed === '') throw new ExitError(EXIT_BAD_INPUT, '--seed: it must not be empty')
   const settings = [...(flags.set ?? [])]
   if (flags.seed !== undefined) settings.push(`seed=${JSON.stringify(flags.seed)}`)
   const { panel } = flags
   const options = panel === undefined ? { settings } : { settings, panel }
-  const result = attempt(file, () => loadScenarioFile(file, builtinSchemes, options))
+  const result = attempt(file, () => loadScenarioFile(file, schemes, options))
   if (result.ok) return result
   const text = formatIssues(result.issues, { color: hasColor(process.stderr) })
   throw new ExitError(EXIT_BAD_INPUT, text)

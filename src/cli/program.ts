@@ -44,6 +44,11 @@ function addRun(encap: Command): void {
     .option('--panel <name>', 'this panel of the file, or all; default: its first')
     .option('--json <file>', 'write the results as JSON (- for standard output)')
     .option('--pcap <dir>', 'write a pcapng capture of each run')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .option('--verbose', 'show every counter')
     .action(async (files: string[], options) => {
       const { runCommand } = await import('./run.ts')
@@ -62,6 +67,11 @@ function addSweep(encap: Command): void {
     .option('--jobs <n>', 'runs at once; default: one a core')
     .option('--out <dir>', 'where results are kept; default: SCENARIO-sweep')
     .option('--metric <name>', 'metric to show first (repeatable)', collect)
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .option('--variant <name>', 'only this variant (repeatable)', collect)
     .option('--panel <name>', 'this panel of the file, or all; default: its first')
@@ -84,13 +94,18 @@ function addWhy(encap: Command): void {
     .option('--size <bytes>', 'payload bytes', '56')
     .option('--df', 'set the DF bit, as `ping -M do`')
     .option('--ttl <number>', 'time to live', '64')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .option('--variant <name>', 'variant of the file; default: its first')
     .option('--panel <name>', 'panel of the file; default: its first')
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .action(async (file: string, options) => {
       const { whyCommand } = await import('./why.ts')
-      whyCommand(file, options)
+      await whyCommand(file, options)
     })
 }
 
@@ -110,13 +125,18 @@ function addInspect(encap: Command): void {
     .option('-d, --details', 'as `ip -d` prints it')
     .option('-s, --statistics', 'with counters and ages, as `ip -s` prints them')
     .option('-t, --table <name>', 'of iptables-save: this table only')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .option('--variant <name>', 'variant of the file; default: its first')
     .option('--panel <name>', 'panel of the file; default: its first')
     .option('--seed <seed>', 'seed of all chance, instead of that of the file')
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .action(async (file: string, node: string, words: string[], options) => {
       const { inspectCommand } = await import('./inspect.ts')
-      inspectCommand(file, node, words, options)
+      await inspectCommand(file, node, words, options)
     })
 }
 
@@ -125,18 +145,28 @@ function addOthers(encap: Command): void {
     .command('validate')
     .description('check scenario files without running them')
     .argument('<file...>', 'scenario files')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .option('--set <path=value>', 'replace a part of the file (repeatable)', collect)
     .action(async (files: string[], options) => {
       const { validateCommand } = await import('./validate.ts')
-      validateCommand(files, options)
+      await validateCommand(files, options)
     })
   encap
     .command('schema')
     .description('print the JSON Schema of scenario files')
     .option('--results', 'that of the results of `run --json` instead')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
     .action(async (options) => {
       const { schemaCommand } = await import('./schema.ts')
-      schemaCommand(options)
+      await schemaCommand(options)
     })
   encap
     .command('list')

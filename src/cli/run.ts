@@ -6,7 +6,7 @@ import { bugsOf } from '../report/bugs.ts'
 import { wrap } from '../report/lines.ts'
 import { reportRuns } from '../report/run-text.ts'
 import type { Scenario } from '../scenario/model.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
+import type { Schemes } from '../schemes/registry.ts'
 import type { RunResult } from '../study/result.ts'
 import { Run } from '../study/run.ts'
 import { EXIT_BAD_INPUT, EXIT_BUG, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
@@ -14,6 +14,7 @@ import { loadAll, selectVariants } from './load.ts'
 import { makeDirectory } from './make-directory.ts'
 import { Progress } from './progress.ts'
 import { columns, hasColor } from './terminal.ts'
+import { schemesWith } from './user-schemes.ts'
 
 interface RunFlags {
   readonly set?: readonly string[]
@@ -23,6 +24,7 @@ interface RunFlags {
   readonly json?: string
   readonly pcap?: string
   readonly verbose?: boolean
+  readonly scheme?: readonly string[]
 }
 
 /** Events between two looks at the clock, the bar and the interrupt. */
@@ -38,7 +40,8 @@ interface Table {
 /** `encap run`. */
 export async function runCommand(files: readonly string[], flags: RunFlags): Promise<void> {
   // Everything is checked before anything runs.
-  const tables = select(files, flags)
+  const schemes = await schemesWith(flags.scheme)
+  const tables = select(files, flags, schemes)
   if (flags.json !== undefined && flags.json !== '-') checkWritable(flags.json)
   const captures = flags.pcap === undefined ? null : new CaptureFiles(flags.pcap)
   const interrupt = new Interrupt()
@@ -47,7 +50,7 @@ export async function runCommand(files: readonly string[], flags: RunFlags): Pro
     const ofTable: RunResult[] = []
     for (const scenario of scenarios) {
       if (interrupt.isRequested) break
-      ofTable.push(await runOne(scenario, captures, interrupt))
+      ofTable.push(await runOne(scenario, schemes, captures, interrupt))
     }
     results.push(...ofTable)
     if (flags.json !== '-') show(ofTable, others, flags)
@@ -65,8 +68,8 @@ export async function runCommand(files: readonly string[], flags: RunFlags): Pro
   }
 }
 
-function select(files: readonly string[], flags: RunFlags): readonly Table[] {
-  const { loaded, wrong } = loadAll(files, flags)
+function select(files: readonly string[], flags: RunFlags, schemes: Schemes): readonly Table[] {
+  const { loaded, wrong } = loadAll(files, flags, schemes)
   if (wrong.length > 0) throw new ExitError(EXIT_BAD_INPUT, wrong.join('\n'))
   return loaded.flatMap(({ file, scenarios, panels }) => {
     const selected = selectVariants(scenarios, flags.variant ?? [], file)
@@ -100,10 +103,11 @@ function show(results: readonly RunResult[], others: readonly string[], flags: R
 
 async function runOne(
   scenario: Scenario,
+  schemes: Schemes,
   captures: CaptureFiles | null,
   interrupt: Interrupt,
 ): Promise<RunResult> {
-  const run = new Run(scenario, builtinSchemes, { capture: captures !== null })
+  const run = new Run(scenario, schemes, { capture: captures !== null })
   const label = [scenario.panel, scenario.variant].filter((each) => each !== null).join(' | ')
   const progress = new Progress(label === '' ? scenario.name : label, scenario.duration)
   try {

@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { scenarioJsonSchema } from '../scenario/json-schema.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
 import { resultsSchema } from '../study/result.ts'
+import { schemesWith } from './user-schemes.ts'
 
 /** `encap schema`. */
-export function schemaCommand(flags: { readonly results?: boolean }): void {
+export async function schemaCommand(flags: {
+  readonly results?: boolean
+  readonly scheme?: readonly string[]
+}): Promise<void> {
   const schema = flags.results
     ? z.toJSONSchema(resultsSchema, { target: 'draft-7' })
-    : scenarioJsonSchema(builtinSchemes)
+    : scenarioJsonSchema(await schemesWith(flags.scheme))
   process.stdout.write(`${JSON.stringify(schema, null, 2)}\n`)
 }

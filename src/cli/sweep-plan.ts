@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { suggest } from '../scenario/did-you-mean.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
 import { VERSION } from '../sim/version.ts'
 import { parseCondition } from '../study/sweep/condition.ts'
 import { parseDimension } from '../study/sweep/dimension.ts'
@@ -16,6 +15,7 @@ import { load, selectVariants } from './load.ts'
 import type { SweepPool } from './sweep-pool.ts'
 import { SweepProgress } from './sweep-progress.ts'
 import { hasColor } from './terminal.ts'
+import { schemesWith } from './user-schemes.ts'
 
 export interface SweepFlags {
   readonly vary: readonly string[]
@@ -27,6 +27,7 @@ export interface SweepFlags {
   readonly variant?: readonly string[]
   readonly panel?: string
   readonly metric?: readonly string[]
+  readonly scheme?: readonly string[]
 }
 
 /** What the command line asks for, before the file is looked at. */
@@ -44,6 +45,8 @@ export interface Prepared extends Wish {
   readonly file: string
   readonly plan: SweepPlan
   readonly directory: string
+  /** SHA-256 of the files with schemes of the user's. */
+  readonly schemes: readonly string[]
 }
 
 const SEEDS_MAX = 1000
@@ -71,7 +74,8 @@ export async function prepare(
   const { set = [], metric = [], panel, variant = [] } = flags
   const { dimensions, condition, seeds } = wish
   // Says what is wrong with the file itself in the words of `run`.
-  load(file, panel === undefined ? { set } : { set, panel })
+  const schemes = await schemesWith(flags.scheme)
+  load(file, panel === undefined ? { set } : { set, panel }, schemes)
   const text = readFileSync(file, 'utf8')
   const color = hasColor(process.stderr)
   const progress = new SweepProgress('checking', 'points', 0, pointCount(dimensions))
@@ -81,16 +85,21 @@ export async function prepare(
       dimensions,
       seeds,
       select: (scenarios) => selectVariants(scenarios, variant, file),
-      registry: builtinSchemes,
+      registry: schemes,
       check: (request) => pool.check(request),
       onChecked: (checked) => progress.update(checked),
     })
     checkMetrics(condition === null ? metric : [...metric, condition.metric], subjects)
     const directory = flags.out ?? `${plan.scenario}-sweep`
-    return { ...wish, text, file, plan, directory }
+    const ofSchemes = (flags.scheme ?? []).map((path) => sha256(readFileSync(path, 'utf8')))
+    return { ...wish, text, file, plan, directory, schemes: ofSchemes }
   } finally {
     progress.stop()
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function checkMetrics(names: readonly string[], subjects: Plan['subjects']): void {
@@ -103,11 +112,12 @@ function checkMetrics(names: readonly string[], subjects: Plan['subjects']): voi
 }
 
 /** Not `--find`, `--metric` and `--jobs`: they ask for other things of the same runs. */
-export function identityOf({ text, plan }: Prepared): Identity {
+export function identityOf({ text, plan, schemes }: Prepared): Identity {
   return {
     format: 2,
     'the version of encap': VERSION,
-    'the scenario file': createHash('sha256').update(text).digest('hex'),
+    'the scenario file': sha256(text),
+    ...(schemes.length > 0 && { 'the files of --scheme': schemes.join(' ') }),
     '--set': plan.settings,
     '--panel and --variant': plan.series,
     '--vary': plan.dimensions.map(({ path, values }) => [path, values.map((each) => each.text)]),

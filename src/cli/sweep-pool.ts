@@ -21,8 +21,11 @@ const PATIENT_COMPILER = '--interrupt-budget=270336'
 export class SweepPool {
   private readonly pool: Piscina<Job, PointCheck | RunMeasures>
 
-  /** @param threads begun at once, and kept. */
-  constructor(threads: number) {
+  private readonly schemes: readonly string[]
+
+  /** @param threads begun at once, and kept. @param schemes files with schemes of the user's. */
+  constructor(threads: number, schemes: readonly string[]) {
+    this.schemes = schemes
     // It is the process's flag: threads that begin later have it.
     setFlagsFromString(PATIENT_COMPILER)
     this.pool = new Piscina({
@@ -36,12 +39,12 @@ export class SweepPool {
   }
 
   async check(request: PointRequest): Promise<PointCheck> {
-    const job: Job = { kind: 'check', request }
+    const job: Job = { kind: 'check', request, schemes: this.schemes }
     return (await this.do(job, request.varied)) as PointCheck
   }
 
   async run(task: SweepTask): Promise<RunMeasures> {
-    const job: Job = { kind: 'run', task }
+    const job: Job = { kind: 'run', task, schemes: this.schemes }
     return (await this.do(job, task.settings)) as RunMeasures
   }
 

@@ -35,7 +35,7 @@ export async function sweepCommand(file: string, flags: SweepFlags): Promise<voi
 async function sweepWithThreads(file: string, flags: SweepFlags): Promise<void> {
   const wish = parseFlags(flags)
   // The threads start while this one reads the file, and check its points.
-  const pool = new SweepPool(wish.jobs)
+  const pool = new SweepPool(wish.jobs, flags.scheme ?? [])
   const interrupt = new SweepInterrupt(() => pool.end())
   try {
     const prepared = await prepare(file, flags, wish, pool)

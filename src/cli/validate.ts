@@ -1,9 +1,10 @@
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
 import { type LoadFlags, loadAll } from './load.ts'
+import { schemesWith } from './user-schemes.ts'
 
 /** `encap validate`: every file is checked, also after a wrong one. */
-export function validateCommand(files: readonly string[], flags: LoadFlags): void {
-  const { loaded, wrong } = loadAll(files, flags)
+export async function validateCommand(files: readonly string[], flags: LoadFlags): Promise<void> {
+  const { loaded, wrong } = loadAll(files, flags, await schemesWith(flags.scheme))
   for (const { file, scenarios, panels } of loaded) {
     const variants = scenarios.length > 1 ? `, ${scenarios.length} variants` : ''
     const ofPanels = panels.length > 1 ? `, ${panels.length} panels` : ''

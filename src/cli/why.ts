@@ -1,10 +1,10 @@
 import { whyReport } from '../report/why-text.ts'
-import { builtinSchemes } from '../schemes/registry.ts'
 import { parseQuantity } from '../sim/quantities.ts'
 import { traceProbe } from '../study/why.ts'
 import { EXIT_BAD_INPUT, EXIT_FAILED, ExitError } from './exit.ts'
 import { load, selectVariants } from './load.ts'
 import { columns, hasColor } from './terminal.ts'
+import { schemesWith } from './user-schemes.ts'
 
 interface WhyFlags {
   readonly from: string
@@ -19,16 +19,18 @@ interface WhyFlags {
   readonly panel?: string
   readonly seed?: string
   readonly set?: readonly string[]
+  readonly scheme?: readonly string[]
 }
 
 /** `encap why`: a run of the same seed with one packet more, which is traced. Exit status 1 if lost. */
-export function whyCommand(file: string, flags: WhyFlags): void {
+export async function whyCommand(file: string, flags: WhyFlags): Promise<void> {
   const wanted = flags.variant === undefined ? [] : [flags.variant]
-  const [scenario] = selectVariants(load(file, flags), wanted, file)
+  const schemes = await schemesWith(flags.scheme)
+  const [scenario] = selectVariants(load(file, flags, schemes), wanted, file)
   if (flags.protocol !== 'icmp' && flags.protocol !== 'udp') {
     throw new ExitError(EXIT_BAD_INPUT, `--protocol ${flags.protocol}: it must be icmp or udp`)
   }
-  const outcome = traceProbe(scenario!, builtinSchemes, {
+  const outcome = traceProbe(scenario!, schemes, {
     from: flags.from,
     to: flags.to,
     at: flags.at === undefined ? null : durationOf('--at', flags.at),

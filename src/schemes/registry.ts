@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import { bridgeScheme } from './bridge/index.ts'
+import { calicoScheme } from './calico/index.ts'
 import type { Scheme, SchemeContext, SchemeFinding } from './contract.ts'
 import { dockerOverlayScheme } from './docker-overlay/index.ts'
 import { flannelScheme } from './flannel/index.ts'
 import { hostScheme } from './host/index.ts'
+import { ipvlanScheme } from './ipvlan/index.ts'
 import { macvlanScheme } from './macvlan/index.ts'
 
 /** The schemes by name, as the scenario format and the builder ask for them. */
@@ -12,6 +14,11 @@ export class Schemes {
 
   constructor(schemes: readonly Scheme[]) {
     this.byName = new Map(schemes.map((scheme) => [scheme.name, scheme]))
+  }
+
+  /** These and others, of other names. */
+  with(others: readonly Scheme[]): Schemes {
+    return new Schemes([...this.byName.values(), ...others])
   }
 
   names(): readonly string[] {
@@ -48,6 +55,8 @@ export const builtinSchemes = new Schemes([
   hostScheme as Scheme,
   bridgeScheme as Scheme,
   macvlanScheme as Scheme,
+  ipvlanScheme as Scheme,
   flannelScheme as Scheme,
   dockerOverlayScheme as Scheme,
+  calicoScheme as Scheme,
 ])
