@@ -61,6 +61,7 @@ function measuredTexts(row: WorkloadRow, verbose: boolean): readonly string[] {
     timesText('round trip', percentilesOf(row.rtt), null),
     timesText('one-way latency', row.latency, row.jitter),
     firstPacketText(row),
+    outageText(row),
   ]
 }
 
@@ -141,6 +142,14 @@ function firstPacketText(row: WorkloadRow): string {
   if (typeof latency !== 'number') return ''
   const what = row.kind === 'udp' ? 'first packet arrived' : 'first answer came'
   return `${what} ${formatTime(latency)} after the start`
+}
+
+/** A single loss is no outage. */
+function outageText({ outage, stall, lost }: WorkloadRow): string {
+  if (!outage || stall === undefined || lost === undefined || lost < 2) return ''
+  const { from, to } = outage
+  const end = to === null ? 'not over at the end' : `to ${formatTime(to)}`
+  return `longest outage: ${formatTime(stall)}, from ${formatTime(from)}, ${end}`
 }
 
 /** Pairs that lost something while others did not; all of them when everything is asked for. */

@@ -217,8 +217,9 @@ containers:
         networks: ['app', 'lan'],
         address: ipv4('10.1.0.9'),
         mac: mac('02:42:0a:00:01:05'),
+        labels: {},
       },
-      { name: 'db', host: 'h2', networks: ['lan'], address: null, mac: null },
+      { name: 'db', host: 'h2', networks: ['lan'], address: null, mac: null, labels: {} },
     ])
     expect(scenario.networks[0]).toMatchObject({
       name: 'app',

@@ -87,6 +87,8 @@ function udp(overrides: Partial<UdpResult> = {}): UdpResult {
     duplicates: 0,
     reordered: 0,
     misdelivered: 0,
+    stall: 0,
+    outage: null,
     firstPacketLatency: null,
     latency: null,
     jitter: null,

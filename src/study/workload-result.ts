@@ -163,7 +163,19 @@ export const workload = z
     flows: z.array(flow).describe('TCP flows, one by one.').optional(),
     stall: z
       .number()
-      .describe('Longest time in which a flow got nothing, or no operation on a store succeeded.')
+      .describe(
+        'Longest time in which a flow got nothing, nothing that was sent arrived, or no operation on a store succeeded.',
+      )
+      .optional(),
+    outage: z
+      .strictObject({
+        from: picoseconds().describe('When the last packet before it was sent that arrived.'),
+        to: picoseconds()
+          .nullable()
+          .describe('When the next one was sent that arrived; null: none did.'),
+      })
+      .nullable()
+      .describe('The longest, of the sender that had it; null where nothing was lost.')
       .optional(),
     operations: z.array(operations).describe('On a store, by kind.').optional(),
     watchDelay: distribution

@@ -4,6 +4,7 @@ import { SECOND } from '../sim/units.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import { type CoreOptions, Threads } from './cores.ts'
 import { ErrorTally } from './errors.ts'
+import { outageResult } from './outage.ts'
 import type { DatagramOptions, Pair } from './pairs.ts'
 import { Pinger } from './pinger.ts'
 import { elapsed, type Window } from './window.ts'
@@ -77,6 +78,7 @@ export class Ping implements Workload {
       duplicates: sum((pinger) => pinger.duplicates),
       reordered: sum((pinger) => pinger.reordered),
       firstPacketLatency: longest(pingers.map((pinger) => pinger.firstPacketLatency)),
+      ...outageResult(pingers.map((pinger) => pinger.outage())),
       rtt: distributionOf(this.times),
       errors: tally.counts(),
       cores: this.threads.result(now),

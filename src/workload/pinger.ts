@@ -9,6 +9,7 @@ import type { SocketError } from '../stack/sockets.ts'
 import { type Frame, IPV4_HEADER_BYTES } from '../wire/frame.ts'
 import { IcmpMessage } from '../wire/icmp.ts'
 import { formatIpv4, type Ipv4Address } from '../wire/ipv4-address.ts'
+import { type Outage, OutageMeter } from './outage.ts'
 import { configure } from './pairs.ts'
 import type { Ping, PingOptions } from './ping.ts'
 import { type PingEvent, pingLines } from './ping-text.ts'
@@ -38,6 +39,7 @@ export class Pinger implements EventTarget {
   private rttSquares = 0
   private readonly events: PingEvent[] = []
   private readonly tracker = new SequenceTracker()
+  private readonly outages = new OutageMeter()
   private socket: EchoSocket | null = null
   private thread: Schedulable | null = null
   /** Requests that the thread has to send. */
@@ -93,6 +95,7 @@ export class Pinger implements EventTarget {
   private send(socket: EchoSocket): void {
     const { options, destination } = this
     this.lastSent = options.simulator.now
+    this.outages.sent(this.lastSent)
     const sequence = ++this.sent
     const error = socket.request(destination, sequence, options.size)
     if (error !== null) this.refuse(error, socket.mtu(destination))
@@ -155,6 +158,7 @@ export class Pinger implements EventTarget {
       this.delivered++
       if (arrival === REORDERED) this.reordered++
       this.firstPacketLatency ??= time - options.at
+      this.outages.arrived(frame.sentAt)
       this.ping.times.record(rtt)
       this.rttSum += rtt
       this.rttSquares += (rtt / MICROSECOND) * (rtt / MICROSECOND)
@@ -203,6 +207,12 @@ export class Pinger implements EventTarget {
     const variance = this.rttSquares / delivered - (mean / MICROSECOND) * (mean / MICROSECOND)
     const deviation = Math.sqrt(Math.max(variance, 0)) * MICROSECOND
     return { min: this.rttMin, mean, max: this.rttMax, deviation }
+  }
+
+  /** The longest time without an answer; null where none was missing. */
+  outage(): { readonly outage: Outage | null; readonly lastSentAt: number } {
+    const { sent, delivered, outages, lastSent: lastSentAt } = this
+    return { outage: sent === delivered ? null : outages.result(lastSentAt), lastSentAt }
   }
 
   result(): PingPairResult {

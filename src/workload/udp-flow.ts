@@ -1,4 +1,5 @@
 import type { UdpSocket } from '../stack/udp-socket.ts'
+import { OutageMeter } from './outage.ts'
 import { DUPLICATE, REORDERED, SequenceTracker } from './sequence-tracker.ts'
 
 /** One UDP flow, both ends: the sender's socket and what the receiver knows of it. */
@@ -58,19 +59,22 @@ export class DeliveryCount {
   deliveredInWindow = 0
   firstSentAt = -1
   firstDeliveredAt = -1
+  lastSentAt = -1
+  readonly outages = new OutageMeter()
 
   get firstPacketLatency(): number | null {
     return this.firstDeliveredAt < 0 ? null : this.firstDeliveredAt - this.firstSentAt
   }
 
-  /** @returns whether this is the first copy. */
-  note(arrival: ReturnType<SequenceTracker['record']>, now: number): boolean {
+  /** @param sentAt when the packet was sent. @returns whether this is the first copy. */
+  note(arrival: ReturnType<SequenceTracker['record']>, now: number, sentAt: number): boolean {
     if (arrival === DUPLICATE) {
       this.duplicates++
       return false
     }
     if (arrival === REORDERED) this.reordered++
     if (this.delivered++ === 0) this.firstDeliveredAt = now
+    this.outages.arrived(sentAt)
     return true
   }
 }

@@ -107,6 +107,8 @@ export class UdpSender implements EventTarget {
     }
     this.turn = turn + 1 === flows.length ? 0 : turn + 1
     if (count.sent++ === 0) count.firstSentAt = now
+    count.lastSentAt = now
+    count.outages.sent(now)
     const { start, end } = stream.window
     if (now >= start && now < end) count.sentInWindow++
   }

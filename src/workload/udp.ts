@@ -6,6 +6,7 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import type { Frame } from '../wire/frame.ts'
 import { type CoreOptions, Threads } from './cores.ts'
 import { ErrorTally } from './errors.ts'
+import { type OutageResult, outageResult } from './outage.ts'
 import { Pace, packetsWithin, phaseOf } from './pace.ts'
 import type { DatagramOptions, Pair } from './pairs.ts'
 import { type DeliveryCount, UdpFlow } from './udp-flow.ts'
@@ -134,7 +135,7 @@ export class UdpStream implements Workload, EventTarget {
       return
     }
     const { now } = this.options.simulator
-    if (!count.note(flow.record(stamp), now)) return
+    if (!count.note(flow.record(stamp), now, sentAt)) return
     const { start, end } = this.window
     if (now < start || now >= end) return
     count.deliveredInWindow++
@@ -169,6 +170,7 @@ export class UdpStream implements Workload, EventTarget {
         sum((count) => count.deliveredInWindow),
         sum((count) => count.sentInWindow),
       ),
+      ...this.outage(),
       firstPacketLatency: longest(senders.map(({ count }) => count.firstPacketLatency)),
       latency: distributionOf(this.times),
       jitter: this.meanJitter(),
@@ -178,6 +180,16 @@ export class UdpStream implements Workload, EventTarget {
       errors: tally.counts(),
       pairs: senders.map((sender) => sender.result(window)),
     }
+  }
+
+  /** Only of what lost something: else the longest time is just that between two packets. */
+  private outage(): OutageResult {
+    const counts = this.senders.map(({ count }) => count)
+    return outageResult(
+      counts
+        .filter(({ sent, delivered }) => delivered < sent)
+        .map(({ outages, lastSentAt }) => ({ outage: outages.result(lastSentAt), lastSentAt })),
+    )
   }
 
   private meanJitter(): number | null {

@@ -2,6 +2,7 @@ import type { Histogram } from '../measure/histogram.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { TaskCores } from './cores.ts'
 import type { ErrorCount } from './errors.ts'
+import type { OutageResult } from './outage.ts'
 import type { StoreLoadResult } from './store-load.ts'
 import type { TcpConnectResult, TcpRequestResponseResult, TcpResult } from './tcp-results.ts'
 import { perSecond, type Window } from './window.ts'
@@ -94,7 +95,7 @@ export interface Rates {
   readonly offeredPacketsPerSecond: number
 }
 
-export interface PingResult extends DeliveryResult {
+export interface PingResult extends DeliveryResult, OutageResult {
   readonly kind: 'ping'
   readonly reordered: number
   readonly rtt: Distribution | null
@@ -116,7 +117,7 @@ export interface PingPairResult {
   readonly lines: readonly string[]
 }
 
-export interface UdpResult extends DeliveryResult, Rates {
+export interface UdpResult extends DeliveryResult, OutageResult, Rates {
   readonly kind: 'udp'
   /** Arrived after a packet of the same flow that was sent later (RFC 4737); duplicates do not count. */
   readonly reordered: number

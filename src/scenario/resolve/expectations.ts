@@ -84,7 +84,7 @@ const KINDS: Partial<Record<MetricKey, { kinds: readonly Kind[]; remedy: string 
   },
   retransmits: { kinds: ['tcp', 'tcp-rr'], remedy: 'measure them with tcp' },
   completion: { kinds: ['tcp'], remedy: 'measure it with tcp and bytes' },
-  stall: { kinds: ['tcp', 'kv'], remedy: 'measure it with tcp or kv' },
+  stall: { kinds: ['tcp', 'kv', 'udp', 'ping'], remedy: 'measure it with tcp, udp, ping or kv' },
   fairness: { kinds: ['tcp'], remedy: 'measure it with tcp' },
   loss: { kinds: COUNTED, remedy: 'expect retransmits, or drops' },
   delivered: { kinds: COUNTED, remedy: 'expect goodput' },

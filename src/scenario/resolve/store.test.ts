@@ -145,7 +145,7 @@ describe('faults of hosts', () => {
   })
 
   it.each([
-    ['{ crash: store-4 }', 'there is no program "store-4"'],
+    ['{ crash: store-4 }', 'there is no program, host or container "store-4"'],
     ['{ slowDisk: store-4 }', 'there is no store member "store-4"'],
     ['{ restoreDisk: leader, of: 0s }', 'there is no store member "leader"'],
     ['{ restoreDisk: store-1, at: 1s }', 'from when the old content is, is not said'],
@@ -169,7 +169,10 @@ describe('faults of hosts', () => {
 
   it('name nobody of a store that is not there', () => {
     const issues = wrong('faults: [{ crash: leader }, { partition: [[h1], [leader]] }]\n')
-    expect(issues).toEqual(['3: there is no program "leader"', '3: there is no host "leader"'])
+    expect(issues).toEqual([
+      '3: there is no program, host or container "leader"',
+      '3: there is no host "leader"',
+    ])
   })
 
   it('cut no host off on a bench', () => {

@@ -70,7 +70,8 @@ export const expectation = z.strictObject({
   ),
   stall: ofWorkload(
     duration,
-    'The longest time in which a flow of a tcp workload got nothing; of kv: no operation succeeded.',
+    'The longest time in which a flow of a tcp workload got nothing; of udp and ping: between the ' +
+      'sendings of two packets that arrived; of kv: no operation succeeded.',
   ),
   fairness: ofWorkload(real, 'Jain’s index of the goodput of the flows: 1 = all alike.'),
   cores: z
