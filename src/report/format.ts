@@ -36,7 +36,8 @@ export function formatTime(picoseconds: number): string {
 
 /** Three digits, in the unit in which they stand before or around the point. */
 function scaled(value: number, choices: readonly Unit[]): string {
-  const size = Math.abs(value)
+  // What is left of a mean of equal times is no time.
+  const size = Math.abs(value) < 1e-6 ? 0 : Math.abs(value)
   if (size === 0) return `0 ${choices === DURATIONS ? 's' : choices[0]!.name}`
   // 999.6 rounds to 1,000, which is one of the next unit.
   const index = choices.findLastIndex((unit) => threeDigits(size / unit.size) >= 1)

@@ -1,6 +1,7 @@
 import { CloudSwitch } from '../fabric/cloud-switch.ts'
 import { L2Switch } from '../fabric/l2-switch.ts'
 import { Router } from '../fabric/router.ts'
+import type { SwitchPortOptions } from '../fabric/switch-port.ts'
 import type { Host } from '../host/host.ts'
 import { blockProtocol, blockUdpPort } from '../link/fault-rules.ts'
 import { Port } from '../link/port.ts'
@@ -13,6 +14,7 @@ import { FabricRouting } from './fabric-routing.ts'
 import { MacPlan } from './mac-plan.ts'
 import type { FabricBgpModel, HostModel, LinkModel, NodeModel, Scenario } from './model.ts'
 import { hasSpanningTree, SpanningTreeControl } from './spanning-tree-control.ts'
+import { trunkTo } from './vlan-trunk.ts'
 import type { WorldFabric } from './world.ts'
 
 /** Builds switches, routers, hosts and cables, and what an operator sets up on them beforehand. */
@@ -109,13 +111,16 @@ class FabricBuilder {
   }
 
   /** Port security and storm control stand on ports to hosts: trunks carry everybody's addresses. */
-  private portOptions(name: string, other: string) {
+  private portOptions(name: string, other: string): SwitchPortOptions {
     const node = this.scenario.fabric.nodes.find((each) => each.name === name)
-    if (node?.kind !== 'switch' || !this.fabric.hosts.has(other)) return {}
-    const { portSecurity, stormControl } = node.switch
+    const vlans = trunkTo(this.scenario.fabric, this.fabric.hosts.has(other) ? other : null)
+    if (node?.kind !== 'switch' || !this.fabric.hosts.has(other)) return vlans
+    const { portSecurity, stormControl, reflective } = node.switch
     return {
+      ...vlans,
       ...(portSecurity === null ? {} : { security: portSecurity }),
       ...(stormControl === null ? {} : { stormControl }),
+      ...(reflective ? { hairpin: true } : {}),
     }
   }
 

@@ -8,6 +8,7 @@ import { formatPrefix, type Ipv4Address, type Ipv4Prefix, maskOf } from '../wire
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { MacPlan } from './mac-plan.ts'
 import type { HostModel, LinkModel, Scenario } from './model.ts'
+import { trunkTo } from './vlan-trunk.ts'
 import type { WorldFabric } from './world.ts'
 
 /** The backplane between a leaf's host ports and its routed interface: fast enough not to matter. */
@@ -72,7 +73,9 @@ export class RouterPorts {
       this.bridges.set(key, bridge)
       this.served.set(router, [...(this.served.get(router) ?? []), segment.subnet])
     }
-    const port = bridge.addPort()
+    const port = bridge.addPort(
+      isOfVlans(this.scenario, segment) ? trunkTo(this.scenario.fabric) : {},
+    )
     port.mtu = link.mtu
     this.stations.set(port, this.stations.get(bridge.ports[0]!)!)
     return port
@@ -92,7 +95,23 @@ export class RouterPorts {
     routed.mtu = mtu
     Port.connect(uplink, routed, BACKPLANE)
     this.stations.set(uplink, { mac, address: gateway })
+    if (isOfVlans(this.scenario, segment)) this.addSubInterfaces(router, name, bridge, mtu)
     return bridge
+  }
+
+  /** A router on a stick: an interface of its own for each VLAN of the trunk that it has an address in. */
+  private addSubInterfaces(router: string, parent: string, bridge: L2Switch, mtu: number): void {
+    for (const { id, gateway } of this.scenario.fabric.vlans) {
+      if (gateway === null) continue
+      const name = `${parent}.${id}`
+      const { address, length } = gateway
+      const device = this.fabric.routers.get(router)!
+      const routed = device.addPort(name, address, length, mtu, this.macs.router())
+      const uplink = bridge.addPort({ vlans: { kind: 'access', vlan: id } }, name)
+      uplink.mtu = mtu
+      routed.mtu = mtu
+      Port.connect(uplink, routed, BACKPLANE)
+    }
   }
 
   private addTransit(router: string, other: string, link: LinkModel): Port {
@@ -137,6 +156,11 @@ export class RouterPorts {
   }
 }
 
+/** Whether the VLANs of the fabric end at the switches that serve this subnet. */
+function isOfVlans({ fabric }: Scenario, { subnet }: Segment): boolean {
+  return fabric.vlans.length > 0 && subnet.base === fabric.subnet.base
+}
+
 function segmentOf(host: HostModel, gateway: Ipv4Address): Segment {
   const length = host.prefixLength
   return { subnet: { base: host.address & maskOf(length), length }, gateway }
@@ -144,6 +168,7 @@ function segmentOf(host: HostModel, gateway: Ipv4Address): Segment {
 
 /** Installs on each router the routes to what the others serve, over all ways of equal cost. */
 export function connectRouters(scenario: Scenario, fabric: WorldFabric, ports: RouterPorts): void {
+  addStaticRoutes(scenario, fabric, ports)
   const names = [...fabric.routers.keys()]
   const tables = equalCostNexthops(names, ports.transits)
   for (const [destination, subnets] of ports.served) {
@@ -157,6 +182,22 @@ export function connectRouters(scenario: Scenario, fabric: WorldFabric, ports: R
     }
   }
   addDefaultRoutes(scenario, fabric, ports, tables)
+}
+
+/** What an operator adds by hand is from then on among what its router serves. */
+function addStaticRoutes(
+  { fabric: { routes } }: Scenario,
+  fabric: WorldFabric,
+  ports: RouterPorts,
+) {
+  for (const { to, via } of routes) {
+    for (const [name, router] of fabric.routers) {
+      if (router.namespace.routes.lookup(via)?.scope !== 'link') continue
+      const error = router.addRoute(to, [via])
+      if (error) fabric.log.push(`${name}: ${formatPrefix(to)}: ${error.message}`)
+      else ports.served.set(name, [...(ports.served.get(name) ?? []), to])
+    }
+  }
 }
 
 /** Where the fabric has a way out, all routers know it. */

@@ -1,5 +1,5 @@
 import { AttachError, type ContainerSpec, type Endpoint } from '../schemes/contract.ts'
-import { type Process, spawn } from '../sim/process.ts'
+import { type Process, Signal, spawn } from '../sim/process.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { DeviceOffloads } from './device-offloads.ts'
@@ -16,6 +16,8 @@ interface Place {
   /** Counts its lives: what an earlier one was waiting for does not concern a later one. */
   life: number
   isRunning: boolean
+  /** Settled when its networks have let go of it; null when none has to. */
+  ending: Signal<void> | null
 }
 
 const NO_ENDPOINTS: readonly Endpoint[] = []
@@ -35,7 +37,7 @@ export class ContainerLife {
   create(model: ContainerModel): void {
     const namespace = this.world.hosts.get(model.host)!.addContainer(model.name)
     const { host, address } = model
-    const place = { model, host, address, namespace, life: 0, isRunning: false }
+    const place = { model, host, address, namespace, life: 0, isRunning: false, ending: null }
     this.places.set(model.name, place)
     this.world.endpoints.set(model.name, NO_ENDPOINTS)
     this.begin(place)
@@ -55,7 +57,9 @@ export class ContainerLife {
   /** Starts one that has ended, on the host where it was. */
   start(name: string): void {
     const place = this.places.get(name)!
-    if (!place.isRunning) this.begin(place)
+    // A runtime does not start what it has not ended yet.
+    if (place.ending !== null) place.ending.wait(this.world.simulator, () => this.start(name))
+    else if (!place.isRunning) this.begin(place)
   }
 
   private begin(place: Place): void {
@@ -102,19 +106,26 @@ export class ContainerLife {
   /** Ends a container: its programs are killed, then its networks let go of it. */
   *stop(name: string): Process {
     const place = this.places.get(name)!
+    if (place.ending !== null) return void (yield place.ending)
     if (!place.isRunning) return
     const { host, namespace } = place
     const endpoints = this.forget(place)
+    const ending = new Signal<void>()
+    place.ending = ending
     // Without a namespace of its own its sockets are its host's.
     if (namespace.devices.length > 0) namespace.sockets.abort()
     for (const endpoint of endpoints) {
       yield* this.world.networks.get(endpoint.network)!.daemons.get(host)!.detach(endpoint)
     }
+    if (place.ending === ending) place.ending = null
+    ending.settle()
   }
 
   /** Its host has lost its power. */
   lose(name: string): void {
     const place = this.places.get(name)!
+    place.ending?.settle()
+    place.ending = null
     if (place.isRunning) this.forget(place)
   }
 

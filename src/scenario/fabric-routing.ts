@@ -4,7 +4,7 @@ import type { Neighbour } from '../control/bgp/neighbour.ts'
 import type { GracefulRestartSettings, SessionTimers } from '../control/bgp/session/settings.ts'
 import { SECOND } from '../sim/units.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
-import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
+import { contains, type Ipv4Address, type Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { RouterPorts, Transit } from './build-routing.ts'
 import type { FabricBgpModel, NodeModel, Scenario } from './model.ts'
 import type { WorldFabric, WorldLink } from './world.ts'
@@ -43,7 +43,8 @@ export class FabricRouting {
     const numbers = asNumbers(scenario.fabric.nodes)
     const adjacencies = adjacenciesOf(ports.transits)
     for (const [name, { namespace }] of fabric.routers) {
-      const served = [...(ports.served.get(name) ?? [])]
+      const racks = ports.served.get(name) ?? []
+      const served = [...racks]
       // Where the fabric has a way out, all routers learn of it.
       if (isWayOut(scenario, name)) served.push(DEFAULT_ROUTE)
       this.routers.set(
@@ -52,6 +53,7 @@ export class FabricRouting {
           name,
           namespace,
           served,
+          racks,
           numbers,
           adjacencies: adjacencies.get(name) ?? [],
           log: fabric.log,
@@ -84,6 +86,8 @@ interface NodeOptions {
   readonly namespace: NetNamespace
   /** Destinations that it advertises. */
   readonly served: readonly Ipv4Prefix[]
+  /** Subnets of hosts. */
+  readonly racks: readonly Ipv4Prefix[]
   readonly numbers: ReadonlyMap<string, number>
   readonly adjacencies: readonly Adjacency[]
   readonly log: string[]
@@ -116,14 +120,15 @@ class RoutedNode {
 
   start(): void {
     if (this.daemon?.program.isRunning) return
-    const { name, namespace, numbers, adjacencies, served } = this.options
-    const [first] = adjacencies
-    if (first === undefined) return
-    const settings = { as: numbers.get(name)!, routerId: first.address, multipath: MULTIPATH }
+    const { name, namespace, numbers, adjacencies, served, racks } = this.options
+    const routerId = adjacencies[0]?.address ?? this.gatewayOf(racks[0])
+    if (routerId === undefined) return
+    const settings = { as: numbers.get(name)!, routerId, multipath: MULTIPATH }
     const daemon = new BgpDaemon(namespace, 'bgpd', settings, this.routes)
     this.daemon = daemon
     this.routes.clear()
     for (const adjacency of adjacencies) this.addNeighbour(daemon, adjacency)
+    for (const rack of racks) this.listen(daemon, rack)
     daemon.post(() => {
       for (const prefix of served) daemon.speaker.originate(prefix)
     })
@@ -141,6 +146,30 @@ class RoutedNode {
       gracefulRestart: GRACEFUL_RESTART,
       advertisementInterval: this.model.advertisementInterval,
     })
+  }
+
+  /** Sessions that hosts of a rack begin. */
+  private listen({ speaker }: BgpDaemon, range: Ipv4Prefix): void {
+    const { hosts, advertisementInterval } = this.model
+    if (hosts === undefined) return
+    speaker.listen({
+      range,
+      limit: hosts.limit,
+      options: {
+        remoteAs: hosts.as ?? 'external',
+        localAddress: this.gatewayOf(range)!,
+        timers: this.timers,
+        gracefulRestart: GRACEFUL_RESTART,
+        advertisementInterval,
+      },
+    })
+  }
+
+  /** Our address among the hosts of a rack. */
+  private gatewayOf(rack: Ipv4Prefix | undefined): Ipv4Address | undefined {
+    if (rack === undefined) return undefined
+    const addresses = this.options.namespace.devices.flatMap((device) => device.addresses)
+    return addresses.find(({ address }) => contains(rack, address))?.address
   }
 
   stop(): void {

@@ -6,6 +6,7 @@
 import type { PortSecurityOptions } from '../fabric/port-security.ts'
 import type { StormControlOptions } from '../fabric/switch-port.ts'
 import type { SwitchProfile } from '../fabric/switch-profiles.ts'
+import type { InterfaceAddress } from '../stack/device.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { ExpectationModel } from './expectation-model.ts'
@@ -63,9 +64,27 @@ export interface FabricModel {
   /** IP protocols that every switch and router drops. */
   readonly blockProtocols: readonly number[]
   readonly blockUdpPorts: readonly number[]
+  /** By hand; each on the router that has `via` on a link. */
+  readonly routes: readonly FabricRouteModel[]
+  /** Besides VLAN 1; empty = switches know no VLANs. */
+  readonly vlans: readonly VlanModel[]
   readonly allowLoops: boolean
   /** Whether the node `gateway` (a router) and the host `outside` behind it are there. */
   readonly gateway: boolean
+}
+
+export interface FabricRouteModel {
+  readonly to: Ipv4Prefix
+  readonly via: Ipv4Address
+}
+
+export interface VlanModel {
+  /** 2 to 4094. */
+  readonly id: number
+  /** Of the router `gateway` in it; null = it has no address there. */
+  readonly gateway: InterfaceAddress | null
+  /** Hosts whose ports carry it; null = all. */
+  readonly hosts: readonly string[] | null
 }
 
 /** eBGP between the routers. Times in picoseconds. */
@@ -77,6 +96,15 @@ export interface FabricBgpModel {
   readonly connectRetry: number
   /** Whether a session ends with the link under it. */
   readonly fastFailover: boolean
+  /** Whether leaves take sessions from hosts. */
+  readonly hosts?: FabricBgpHosts
+}
+
+export interface FabricBgpHosts {
+  /** Absent = any but the leaf's. */
+  readonly as?: number
+  /** Most sessions of a leaf. */
+  readonly limit: number
 }
 
 export type NodeRole = 'host' | 'leaf' | 'spine' | 'gateway' | 'drawn'
@@ -117,6 +145,8 @@ export interface SwitchModel {
   readonly portSecurity: PortSecurityOptions | null
   /** Of the ports that lead to hosts; null = off. */
   readonly stormControl: StormControlOptions | null
+  /** Whether ports that lead to hosts send frames back (802.1Qbg). */
+  readonly reflective: boolean
 }
 
 export interface RouterModel {

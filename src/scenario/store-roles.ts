@@ -1,7 +1,7 @@
 import type { StoreCluster, StoreMember } from '../control/cluster/store.ts'
 
 /** What faults may say instead of a member's name, or of its host's: whoever it is at the time. */
-export const STORE_ROLES = ['leader', 'follower', 'followers'] as const
+export const STORE_ROLES = ['leader', 'follower', 'followers', 'members'] as const
 
 type StoreRole = (typeof STORE_ROLES)[number]
 
@@ -9,8 +9,12 @@ export function isStoreRole(name: string): name is StoreRole {
   return STORE_ROLES.some((role) => role === name)
 }
 
-/** `leader`: of several, that of the latest term; `follower`: the first of the others that runs. */
+/**
+ * `leader`: of several, that of the latest term; `follower`: the first of the others that runs; `members`:
+ * all of them.
+ */
 export function membersByRole(store: StoreCluster, role: StoreRole): readonly StoreMember[] {
+  if (role === 'members') return store.members
   const leader = leaderOf(store)
   if (role === 'leader') return leader === null ? [] : [leader]
   const others = store.members.filter((member) => member !== leader)

@@ -23,8 +23,11 @@ export function resolveBgp(context: Context, mode: FabricMode): FabricBgpModel |
     context.report('conflict', ['fabric', 'routing'], message, 'mode: l3')
     return null
   }
-  checkTimers(context, bgp)
-  return bgp
+  const { hosts, ...timers } = bgp
+  checkTimers(context, timers)
+  if (hosts === undefined) return timers
+  const { as, limit } = hosts
+  return { ...timers, hosts: as === undefined ? { limit } : { as, limit } }
 }
 
 function checkTimers(

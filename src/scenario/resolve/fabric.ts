@@ -7,8 +7,10 @@ import { benchGraph } from './bench.ts'
 import { resolveBgp } from './bgp.ts'
 import type { Context } from './context.ts'
 import { drawnGraph } from './drawn.ts'
+import { resolveRoutes } from './routes.ts'
 import { withStoreHosts } from './store.ts'
 import { resolveSwitch } from './switches.ts'
+import { resolveVlans } from './vlans.ts'
 
 const HOSTS_MAX = 65_536
 
@@ -58,6 +60,8 @@ export function resolveFabric(context: Context): { fabric: FabricModel; plan: Ad
     bgp: resolveBgp(context, mode),
     blockProtocols: fabric.blockProtocols,
     blockUdpPorts: fabric.blockUdpPorts,
+    routes: resolveRoutes(context, plan),
+    vlans: resolveVlans(context, mode, whole),
     allowLoops: fabric.allowLoops,
     gateway: fabric.gateway,
   }

@@ -27,6 +27,7 @@ export function resolveSwitch(context: Context, entry: SwitchEntry, path: Path):
     profile: { ...base, ...overrides, macTable: tableOf(context, entry, base, path) },
     portSecurity: entry.portSecurity ?? null,
     stormControl: entry.stormControl ?? null,
+    reflective: entry.reflective,
   }
 }
 

@@ -15,14 +15,16 @@ const program = (what: string) =>
   reference()
     .exactOptional()
     .describe(
-      `A store's member, \`store-1\` or \`leader\`, a daemon, \`h1/net\`, a router's \`leaf1/bgpd\`, a ` +
+      `A store's member, \`store-1\` or \`leader\`, or all \`members\`, a daemon, \`h1/net\`, a router's \`leaf1/bgpd\`, a ` +
         `host, or a container. ${what}`,
     )
 
 const member = (what: string) =>
   reference()
     .exactOptional()
-    .describe(`A member of the store, \`store-1\`, \`leader\` or \`follower\`. ${what}`)
+    .describe(
+      `A member of the store, \`store-1\`, \`leader\` or \`follower\`, or all \`members\`. ${what}`,
+    )
 
 export const fault = z.strictObject({
   name: name().exactOptional().describe('Default: fault-1 and so on.'),
