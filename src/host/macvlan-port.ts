@@ -40,9 +40,12 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
   private readonly frames = new Ring<Frame>()
   private readonly sources = new Ring<Macvlan | null>()
   private readonly worker: Schedulable
+  /** The lower device's address at the first child: one in mode passthru may have changed it since. */
+  private readonly permanentMac: MacAddress
 
   private constructor(lower: HostDevice) {
     this.lower = lower
+    this.permanentMac = lower.mac
     this.kernel = lower.namespace.kernel
     this.worker = this.kernel.task(`kworker/${lower.label}`, () => this.work())
     this.kernel.ledger.addHolder(this)
@@ -75,6 +78,9 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
     }
     this.lower.rxHandler = null
     this.lower.unwatch(this)
+    if (child.mode === 'passthru' && this.lower.mac !== this.permanentMac) {
+      this.lower.setMac(this.permanentMac)
+    }
   }
 
   private enter(child: Macvlan): void {
@@ -191,6 +197,7 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
   linkChanged(lower: HostDevice, change: LinkChange): void {
     for (const child of [...this.children]) {
       if (change === 'mtu' && child.mtu > lower.mtu) child.setMtu(lower.mtu)
+      if (change === 'mac' && child.mode === 'passthru') child.readdress(lower.mac)
       if (change === 'gone') child.remove()
     }
   }

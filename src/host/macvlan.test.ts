@@ -195,8 +195,11 @@ describe('Macvlan', () => {
     expect([first.mac, lower.promiscuity]).toEqual([lower.mac, 1])
     expect((add('m2', 'passthru') as LinkError).errno).toBe('EINVAL')
     expect((add('m2', 'bridge') as LinkError).errno).toBe('EINVAL')
+    const permanent = lower.mac
+    first.setMac(mac('02:42:00:00:00:07'))
+    expect([lower.mac, first.mac]).toEqual(Array(2).fill(mac('02:42:00:00:00:07')))
     first.remove()
-    expect([lower.rxHandler, lower.promiscuity]).toEqual([null, 0])
+    expect([lower.rxHandler, lower.promiscuity, lower.mac]).toEqual([null, 0, permanent])
     made(made(linkAdd(host, { type: 'bridge', name: 'br0' })).addPort(lower))
     expect((add('m3', 'bridge') as LinkError).errno).toBe('EBUSY')
   })

@@ -58,7 +58,14 @@ export class Macvlan extends HostDevice {
     namespace.kernel.netifRx(scrub(frame, namespace !== this.namespace), lower)
   }
 
+  /** In mode passthru the parent gets the address, and with it the child (macvlan_set_mac_address). */
   override setMac(mac: MacAddress): void {
+    if (this.mode === 'passthru') this.lower.setMac(mac)
+    else this.readdress(mac)
+  }
+
+  /** macvlan_sync_address. */
+  readdress(mac: MacAddress): void {
     const before = this.mac
     super.setMac(mac)
     this.port.readdress(this, before)

@@ -67,6 +67,10 @@ export type Metric =
   | { readonly kind: 'elections' }
   /** The longest time without a leader after the first, picoseconds. */
   | { readonly kind: 'leaderless' }
+  | { readonly kind: 'bgpSessions' }
+  | { readonly kind: 'bgpUpdates' }
+  /** Since the start, picoseconds. */
+  | { readonly kind: 'bgpConverged' }
   /** 1 when the probe's echo came back, else 0. */
   | { readonly kind: 'reachable'; readonly from: EndpointRef; readonly to: EndpointRef }
 

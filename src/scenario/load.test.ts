@@ -183,6 +183,7 @@ describe('the fabric', () => {
       }),
       portSecurity: { maximum: 2, violation: 'shutdown' },
       stormControl: { broadcast: 1000 },
+      reflective: false,
     })
     expect(
       profileOf('{ profile: ce6880, macTable: { organisation: cam } }')!.profile.macTable,

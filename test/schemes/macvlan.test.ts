@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Nic } from '../../src/host/nic.ts'
+import { showRoutes } from '../../src/host/show.ts'
 import { AttachError } from '../../src/schemes/contract.ts'
 import { macvlanScheme } from '../../src/schemes/macvlan/index.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
@@ -19,21 +20,32 @@ function addresses(options: Sections): string[] {
 describe('addresses', () => {
   it('come out of the share of each host, beside those of the hosts themselves', () => {
     const subnet = '192.168.0.0/16'
-    expect(addresses({ subnet })).toEqual(['192.168.0.3', '192.168.0.4', '192.168.128.0'])
+    expect(addresses({ subnet })).toEqual(['192.168.0.4', '192.168.0.5', '192.168.128.1'])
   })
 
   it('come out of the range that each host was given', () => {
     const ranges = { h1: '10.20.0.0/25', h2: '10.20.0.128/25' }
     const subnet = '10.20.0.0/24'
-    expect(addresses({ subnet, ranges })).toEqual(['10.20.0.1', '10.20.0.2', '10.20.0.128'])
+    expect(addresses({ subnet, ranges })).toEqual(['10.20.0.2', '10.20.0.3', '10.20.0.129'])
   })
 
-  it('spare the gateway', () => {
-    expect(addresses({ gateway: '10.20.0.1' })[0]).toBe('10.20.0.2')
+  it('spare the gateway, which is the first of the range of each host if nobody names one', () => {
+    expect(addresses({ gateway: '10.20.0.9' }).slice(0, 2)).toEqual(['10.20.0.1', '10.20.0.2'])
+    const lab = new Bench(scheme, {})
+    const gateways = ['a', 'c'].map((name) => showRoutes(lab.endpoint(name).namespace).lines[0])
+    expect(gateways.map((line) => line!.trimEnd())).toEqual([
+      'default via 10.20.0.1 dev eth0',
+      'default via 10.20.128.0 dev eth0',
+    ])
+  })
+
+  it('spare what the user says that others have', () => {
+    const auxAddresses = { printer: '10.20.0.2', scanner: '10.20.0.4' }
+    expect(addresses({ auxAddresses }).slice(0, 2)).toEqual(['10.20.0.3', '10.20.0.5'])
   })
 
   it('are given out twice by engines that are told nothing', () => {
-    expect(addresses({ ranges: 'shared' })).toEqual(['10.20.0.1', '10.20.0.2', '10.20.0.1'])
+    expect(addresses({ ranges: 'shared' })).toEqual(['10.20.0.2', '10.20.0.3', '10.20.0.2'])
   })
 
   it('may be anywhere in the subnet when somebody asks for one, even where another host has it', () => {
@@ -50,15 +62,18 @@ describe('addresses', () => {
 describe('MAC addresses', () => {
   it('say 02:42 and the address, as engines did until 27', () => {
     const lab = new Bench(scheme, {})
-    expect(formatMac(lab.endpoint('b').mac)).toBe('02:42:0a:14:00:02')
+    expect(formatMac(lab.endpoint('b').mac)).toBe('02:42:0a:14:00:03')
   })
 
-  it('are random, local and unicast in later ones', () => {
-    const lab = new Bench(scheme, { macs: 'random' })
-    const macs = ['a', 'b', 'c'].map((name) => formatMac(lab.endpoint(name).mac))
-    expect(new Set(macs).size).toBe(3)
-    for (const mac of macs) expect(mac).toMatch(/^02:(?!42:0a:14)/)
-  })
+  it.each([{ macs: 'random' }, { version: '28.0' }])(
+    'are random, local, unicast: %o',
+    (options) => {
+      const lab = new Bench(scheme, options)
+      const macs = ['a', 'b', 'c'].map((name) => formatMac(lab.endpoint(name).mac))
+      expect(new Set(macs).size).toBe(3)
+      for (const mac of macs) expect(mac).toMatch(/^02:(?!42:0a:14)/)
+    },
+  )
 })
 
 describe('an address given twice', () => {
@@ -102,7 +117,8 @@ describe('the parent', () => {
       ['a', 'b', 'c'].map((container) => ({
         container,
         network: 'net',
-        message: 'the parent interface eth7 is not there',
+        message:
+          'network create net: invalid subinterface vlan name eth7, example formatting is eth0.10',
       })),
     )
   })
@@ -147,13 +163,31 @@ describe('limits that the scenario file is checked against', () => {
     })
 
   it('counts what is left of a share beside hosts and gateway', () => {
-    expect(check({ subnet: '10.20.0.0/29' })).toEqual([])
-    expect(check({ subnet: '10.20.0.0/29', gateway: '10.20.0.1' })).toMatchObject([
+    expect(check({ subnet: '10.20.0.0/28' })).toEqual([])
+    expect(check({ subnet: '10.20.0.0/29' })).toMatchObject([
       { path: ['subnet'], message: 'h1 has 3 containers, and addresses for 2' },
     ])
+    expect(check({ subnet: '10.20.0.0/29', gateway: '10.20.0.6' })).toMatchObject([
+      { message: 'h2 has 3 containers, and addresses for 2' },
+    ])
     // The hosts have .1 and .2 of the first share.
-    expect(check({ subnet: '192.168.0.0/29' })).toMatchObject([
+    expect(check({ subnet: '192.168.0.0/29', gateway: '192.168.0.6' })).toMatchObject([
       { message: 'h1 has 3 containers, and addresses for 1' },
+    ])
+  })
+
+  it('knows what is in the subnet, and of shims the mode and the host', () => {
+    const messages = [
+      { gateway: '10.21.0.1' },
+      { auxAddresses: { printer: '10.21.0.1' } },
+      { shims: { h3: '10.20.0.9' } },
+      { shims: { h1: '10.20.0.9' }, mode: 'private' },
+    ].map((options) => check(options)[0]!.message)
+    expect(messages).toEqual([
+      'no matching subnet for gateway 10.21.0.1',
+      'no matching subnet for aux-address 10.21.0.1',
+      'there is no host "h3"',
+      'in mode private no child of the host reaches its siblings',
     ])
   })
 

@@ -45,6 +45,9 @@ const METRICS: readonly MetricKey[] = [
   'wireEfficiency',
   'elections',
   'leaderless',
+  'bgpSessions',
+  'bgpUpdates',
+  'bgpConverged',
   'reachable',
 ]
 
@@ -233,6 +236,9 @@ function metricOf(
       checkStore(context, path)
       return { kind: key }
     case 'wireEfficiency':
+    case 'bgpSessions':
+    case 'bgpUpdates':
+    case 'bgpConverged':
       return { kind: key }
     case 'reachable': {
       const { from, to } = entry.reachable!

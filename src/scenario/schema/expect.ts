@@ -128,6 +128,18 @@ export const expectation = z.strictObject({
     .strictObject(comparison(duration))
     .exactOptional()
     .describe('The longest time without a leader of the store since it had one first.'),
+  bgpSessions: z
+    .strictObject(comparison(number))
+    .exactOptional()
+    .describe('BGP sessions between hosts and routers that are established at the end.'),
+  bgpUpdates: z
+    .strictObject(comparison(number))
+    .exactOptional()
+    .describe('UPDATE messages sent in these sessions and earlier ones of the same neighbours.'),
+  bgpConverged: z
+    .strictObject(comparison(duration))
+    .exactOptional()
+    .describe('When a route of BGP last changed in a kernel or in hardware, since the start.'),
   reachable: z
     .strictObject({
       from: reference().describe('Container or host.'),

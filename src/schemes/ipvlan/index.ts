@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import { linkAdd } from '../../host/device-factory.ts'
+import type { Host } from '../../host/host.ts'
+import type { HostDevice } from '../../host/host-device.ts'
+import type { LinkError } from '../../host/link-error.ts'
+import type { NetDevice } from '../../stack/device.ts'
+import type { Ipv4Address, Ipv4Prefix } from '../../wire/ipv4-address.ts'
+import type { ChildDriver } from '../child-driver.ts'
+import { AttachError, type ContainerSpec, type NetworkSpec, type Scheme } from '../contract.ts'
+import { engineOf } from '../local-engine.ts'
+import { AddressPlan, checkAddresses } from '../parent-address-plan.ts'
+import { parentNetworkFields } from '../parent-network-options.ts'
+
+const DEFAULT_ROUTE: Ipv4Prefix = { base: 0, length: 0 }
+
+const ipvlanOptions = z.strictObject({
+  ...parentNetworkFields,
+  mode: z
+    .enum(['l2', 'l3'])
+    .default('l2')
+    .describe(
+      '`-o ipvlan_mode`. `l2`: containers ask for neighbours by ARP; `l3`: the host routes for them, ' +
+        'without broadcasts, and who is to answer them needs a route.',
+    ),
+  flag: z
+    .enum(['bridge', 'private', 'vepa'])
+    .default('bridge')
+    .describe('`-o ipvlan_flag`: how children of one host see each other.'),
+  hostRoutes: z
+    .boolean()
+    .default(false)
+    .describe(
+      'The user adds, on each host, a route to the range of every other by way of its address.',
+    ),
+})
+
+type IpvlanOptions = z.output<typeof ipvlanOptions>
+
+/** The engine's ipvlan driver, as far as one network goes. */
+class IpvlanDriver implements ChildDriver {
+  readonly type = 'ipvlan'
+  readonly isExclusive = false
+  private readonly host: Host
+  private readonly spec: NetworkSpec<IpvlanOptions>
+
+  constructor(host: Host, spec: NetworkSpec<IpvlanOptions>) {
+    this.host = host
+    this.spec = spec
+  }
+
+  makeChild(
+    { namespace, device, mac }: ContainerSpec,
+    lower: NetDevice,
+    _address: Ipv4Address,
+  ): HostDevice | LinkError | AttachError {
+    if (mac !== null) {
+      return new AttachError('ipvlan interfaces do not support custom mac address assignment')
+    }
+    const { mode, flag } = this.spec.options
+    return linkAdd(namespace, { name: device, type: 'ipvlan', lower, mode, flag })
+  }
+
+  setDefaultRoute(
+    { namespace }: ContainerSpec,
+    device: NetDevice,
+    gateway: Ipv4Address | null,
+  ): void {
+    const { routes } = namespace
+    if (this.spec.options.mode === 'l3') {
+      routes.replace({ destination: DEFAULT_ROUTE, device, scope: 'link' })
+    } else if (gateway !== null) {
+      routes.replace({ destination: DEFAULT_ROUTE, via: gateway, device })
+    }
+  }
+
+  parentMade(): void {
+    for (const { dst, via } of this.routesToOthers()) this.host.commands.route.replace({ dst, via })
+  }
+
+  parentGoes(): void {
+    for (const { dst } of this.routesToOthers()) this.host.commands.route.delete(dst)
+  }
+
+  private routesToOthers(): readonly { readonly dst: Ipv4Prefix; readonly via: Ipv4Address }[] {
+    const { options, members } = this.spec
+    if (!options.hostRoutes) return []
+    return members
+      .filter(({ host }) => host !== this.host.name)
+      .map(({ host, address }) => ({
+        dst: new AddressPlan(options, members, host).range,
+        via: address,
+      }))
+  }
+}
+
+export const ipvlanScheme: Scheme<IpvlanOptions> = {
+  name: 'ipvlan',
+  summary:
+    'Containers with IP addresses of their own behind the MAC address of their host; no store.',
+  options: ipvlanOptions,
+  sharesFabricSubnet: true,
+  variant: ({ mode }) => `ipvlan/${mode}`,
+  check: (options, context) => {
+    const findings = checkAddresses(options, context)
+    if (!options.hostRoutes || options.ranges !== 'shared') return findings
+    const message = 'no host has a range of its own to which there could be a route'
+    return [...findings, { path: ['hostRoutes'], message, remedy: 'ranges: per-host' }]
+  },
+  startHost: (host, network) => {
+    const plan = new AddressPlan(network.options, network.members, host.name)
+    return engineOf(host).add(network, new IpvlanDriver(host, network), plan)
+  },
+}
