@@ -7,6 +7,8 @@ export type ToolCommand =
   | 'ip neigh'
   | 'ip link'
   | 'ip addr'
+  | 'ip xfrm state'
+  | 'ip xfrm policy'
   | 'bridge fdb'
   | 'iptables-save'
 
@@ -15,6 +17,8 @@ export const TOOL_COMMANDS: readonly ToolCommand[] = [
   'ip neigh',
   'ip link',
   'ip addr',
+  'ip xfrm state',
+  'ip xfrm policy',
   'bridge fdb',
   'iptables-save',
 ]
@@ -38,11 +42,22 @@ export function parseWords(words: readonly string[]): ParsedWords {
     if (words.length > 1) throw badWords(words.slice(1), 'iptables-save takes no words')
     return { command: 'iptables-save', options: {} }
   }
+  if (tool === 'ip' && object !== '' && 'xfrm'.startsWith(object)) return parseXfrm(rest)
   const whole = OBJECTS[tool]?.find((name) => object !== '' && name.startsWith(object))
   const command = TOOL_COMMANDS.find((each) => each === `${tool} ${shortOf(whole)}`)
   if (command === undefined) throw unknownCommand(words.join(' '), TOOL_COMMANDS)
   const filter = SHOW.includes(rest[0] ?? '') ? rest.slice(1) : rest
   return { command, options: filterOf(command, filter) }
+}
+
+/** `ip xfrm state`, `ip x p`. */
+function parseXfrm([object = '', ...rest]: readonly string[]): ParsedWords {
+  const whole = ['state', 'policy'].find((name) => object !== '' && name.startsWith(object))
+  const command = TOOL_COMMANDS.find((each) => each === `ip xfrm ${whole}`)
+  if (command === undefined) throw unknownCommand(`ip xfrm ${object}`.trim(), TOOL_COMMANDS)
+  const words = SHOW.includes(rest[0] ?? '') ? rest.slice(1) : rest
+  if (words.length > 0) throw badWords(words, `after "${command}" nothing can stand here`)
+  return { command, options: {} }
 }
 
 function shortOf(object: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { speakerIn } from '../control/bgp/daemon.ts'
 import { type Shown, type ShowOptions, showFdb, showNeighbours, showRoutes } from '../host/show.ts'
 import { showAddresses, showLinks } from '../host/show-links.ts'
+import { showXfrmPolicies, showXfrmStates } from '../host/show-xfrm.ts'
 import { buildWorld } from '../scenario/builder.ts'
 import { suggest } from '../scenario/did-you-mean.ts'
 import type { World } from '../scenario/world.ts'
@@ -36,6 +37,8 @@ type Show = (namespace: NetNamespace, options: ShowOptions) => Shown
 const TOOLS: Readonly<Record<Exclude<ToolCommand, 'iptables-save'>, Show>> = {
   'ip route': showRoutes,
   'ip neigh': showNeighbours,
+  'ip xfrm state': showXfrmStates,
+  'ip xfrm policy': showXfrmPolicies,
   'ip link': showLinks,
   'ip addr': showAddresses,
   'bridge fdb': showFdb,

@@ -45,6 +45,13 @@ export const STAGES = [
   'nic_transmit',
   'nic_receive',
   'cross_core',
+  'openvswitch',
+  'upcall',
+  'user_forward',
+  'secretbox',
+  'tun',
+  'esp_output',
+  'esp_input',
 ] as const
 
 export type CpuStage = (typeof STAGES)[number]
@@ -92,3 +99,16 @@ export const STAGE_NIC_TRANSMIT = 39
 export const STAGE_NIC_RECEIVE = 40
 /** Data that another core has written last: what a reader pays for away from the core that received. */
 export const STAGE_CROSS_CORE = 41
+export const STAGE_OPENVSWITCH = 42
+/** A packet that goes to a program by netlink, for no flow matched it: key and message are made. */
+export const STAGE_UPCALL = 43
+/** A frame through a program in user space that forwards it, beside its system calls and copies. */
+export const STAGE_USER_FORWARD = 44
+/** NaCl's XSalsa20 and Poly1305, in a program. */
+export const STAGE_SECRETBOX = 45
+/** What the driver of a TUN device adds to the system calls of the program behind it. */
+export const STAGE_TUN = 46
+/** Sealing a packet with ESP: headers, padding, encryption. */
+export const STAGE_ESP_OUTPUT = 47
+/** Opening one: its integrity is checked and its memory made writable first. */
+export const STAGE_ESP_INPUT = 48

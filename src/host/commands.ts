@@ -5,6 +5,9 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import type { NudState } from '../stack/neighbour.ts'
 import { Iptables } from '../stack/netfilter/iptables.ts'
 import type { NetlinkError, RouteType } from '../stack/route-table.ts'
+import type { XfrmPolicySpec } from '../stack/xfrm/policy.ts'
+import type { XfrmStateId, XfrmStateSpec } from '../stack/xfrm/state.ts'
+import { Xfrm } from '../stack/xfrm/xfrm.ts'
 import { type Ipv4Address, type Ipv4Prefix, parseInterfaceAddress } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import { Bridge } from './bridge.ts'
@@ -145,6 +148,23 @@ export class Commands {
   get ipset(): Ipset {
     this.sets ??= new Ipset(this.namespace)
     return this.sets
+  }
+
+  /** `ip xfrm`. */
+  readonly xfrm = {
+    state: {
+      add: (spec: XfrmStateSpec): NetlinkError | null => this.ipsec.addState(spec),
+      delete: (id: XfrmStateId): NetlinkError | null => this.ipsec.deleteState(id),
+    },
+    policy: {
+      add: (spec: XfrmPolicySpec): NetlinkError | null => this.ipsec.addPolicy(spec),
+      delete: (spec: XfrmPolicySpec): NetlinkError | null => this.ipsec.deletePolicy(spec),
+    },
+  }
+
+  private get ipsec(): Xfrm {
+    this.namespace.xfrm ??= new Xfrm(this.namespace)
+    return this.namespace.xfrm
   }
 
   /** `iptables`, `iptables-restore`, `iptables-save`. */

@@ -8,19 +8,24 @@ import { Bridge } from './bridge.ts'
 import { Dummy } from './dummy.ts'
 import { HostDevice } from './host-device.ts'
 import { Ipip } from './ipip.ts'
+import { Ipvlan } from './ipvlan.ts'
+import { IpvlanPort } from './ipvlan-port.ts'
 import { LinkError } from './link-error.ts'
 import type {
   BridgeSpec,
   DummySpec,
   IpipSpec,
+  IpvlanSpec,
   LinkSpec,
   MacvlanSpec,
+  TunSpec,
   VethSpec,
   VlanSpec,
   VxlanSpec,
 } from './link-spec.ts'
 import { Macvlan } from './macvlan.ts'
 import { MacvlanPort } from './macvlan-port.ts'
+import { Tun } from './tun.ts'
 import { Veth } from './veth.ts'
 import { Vlan } from './vlan.ts'
 import { Vxlan } from './vxlan.ts'
@@ -42,9 +47,11 @@ export function linkAdd(namespace: NetNamespace, spec: VethSpec): Veth | LinkErr
 export function linkAdd(namespace: NetNamespace, spec: BridgeSpec): Bridge | LinkError
 export function linkAdd(namespace: NetNamespace, spec: VxlanSpec): Vxlan | LinkError
 export function linkAdd(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | LinkError
+export function linkAdd(namespace: NetNamespace, spec: IpvlanSpec): Ipvlan | LinkError
 export function linkAdd(namespace: NetNamespace, spec: VlanSpec): Vlan | LinkError
 export function linkAdd(namespace: NetNamespace, spec: IpipSpec): Ipip | LinkError
 export function linkAdd(namespace: NetNamespace, spec: DummySpec): Dummy | LinkError
+export function linkAdd(namespace: NetNamespace, spec: TunSpec): Tun | LinkError
 export function linkAdd(namespace: NetNamespace, spec: LinkSpec): HostDevice | LinkError
 export function linkAdd(namespace: NetNamespace, spec: LinkSpec): HostDevice | LinkError {
   const refusal = checkName(namespace, spec.name) ?? checkMac('mac' in spec ? spec.mac : undefined)
@@ -68,6 +75,8 @@ function make(namespace: NetNamespace, spec: LinkSpec): HostDevice | LinkError {
       return makeVxlan(namespace, spec)
     case 'macvlan':
       return makeMacvlan(namespace, spec)
+    case 'ipvlan':
+      return makeIpvlan(namespace, spec)
     case 'vlan':
       return makeVlan(namespace, spec)
     case 'ipip':
@@ -76,6 +85,8 @@ function make(namespace: NetNamespace, spec: LinkSpec): HostDevice | LinkError {
       const mac = spec.mac ?? randomMac(namespace.kernel.random)
       return new Dummy(namespace, spec.name, spec.mtu ?? ETHERNET_MTU, mac)
     }
+    case 'tun':
+      return new Tun(namespace, spec.name, spec.mtu ?? ETHERNET_MTU)
     default:
       return spec satisfies never
   }
@@ -95,7 +106,7 @@ function checkMac(mac: MacAddress | undefined): LinkError | null {
 }
 
 /** eth_random_addr: unicast, locally administered. */
-function randomMac(random: RandomStream): MacAddress {
+export function randomMac(random: RandomStream): MacAddress {
   const first = (random.integer(0, 0xff) & 0xfe) | 0x02
   return macOf((first << 16) | random.integer(0, 0xffff), random.integer(0, 0xffffff))
 }
@@ -144,6 +155,11 @@ function makeVxlan(namespace: NetNamespace, spec: VxlanSpec): Vxlan | LinkError 
   return new Vxlan(namespace, spec.name, mtu, mac, underlay, full)
 }
 
+/** Tunnels of layer 3 have no link-layer addresses. */
+function hasEthernet({ kind }: HostDevice): boolean {
+  return kind !== 'ipip' && kind !== 'tun'
+}
+
 function isUsable(device: NetDevice, namespace: NetNamespace): device is HostDevice {
   return device instanceof HostDevice && device.namespace === namespace
 }
@@ -151,7 +167,7 @@ function isUsable(device: NetDevice, namespace: NetNamespace): device is HostDev
 function makeMacvlan(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | LinkError {
   // A macvlan on a macvlan is one on the real device.
   const lower = spec.lower instanceof Macvlan ? spec.lower.lower : spec.lower
-  if (!(lower instanceof HostDevice) || lower.kind === 'ipip') {
+  if (!(lower instanceof HostDevice) || !hasEthernet(lower)) {
     return new LinkError('EINVAL', `${lower.name} is no Ethernet device`)
   }
   if (lower.namespace.kernel !== namespace.kernel) {
@@ -173,9 +189,24 @@ function makeMacvlan(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | Link
   return new Macvlan(namespace, spec.name, mtu, mac, port, mode)
 }
 
+function makeIpvlan(namespace: NetNamespace, spec: IpvlanSpec): Ipvlan | LinkError {
+  // An ipvlan on an ipvlan is one on the real device.
+  const lower = spec.lower instanceof Ipvlan ? spec.lower.lower : spec.lower
+  if (!(lower instanceof HostDevice) || !hasEthernet(lower)) {
+    return new LinkError('EINVAL', `${lower.name} is no Ethernet device`)
+  }
+  if (lower.namespace.kernel !== namespace.kernel) {
+    return new LinkError('ENODEV', `${lower.name} is on another machine`)
+  }
+  const port = IpvlanPort.of(lower)
+  if (port === null) return new LinkError('EBUSY', `${lower.name} is in use by another device`)
+  port.setMode(spec.mode ?? 'l3', spec.flag ?? 'bridge')
+  return new Ipvlan(namespace, spec.name, lower.mtu, port)
+}
+
 function makeVlan(namespace: NetNamespace, spec: VlanSpec): Vlan | LinkError {
   const { lower, id } = spec
-  if (!(lower instanceof HostDevice) || lower.kind === 'ipip') {
+  if (!(lower instanceof HostDevice) || !hasEthernet(lower)) {
     return new LinkError('EINVAL', `${lower.name} is no Ethernet device`)
   }
   if (lower instanceof Vlan) {

@@ -3,6 +3,7 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { BridgeOptions } from './bridge-options.ts'
 import type { IpipOptions } from './ipip.ts'
+import type { IpvlanFlag, IpvlanMode } from './ipvlan.ts'
 import type { MacvlanMode } from './macvlan.ts'
 import type { VxlanOptions } from './vxlan-options.ts'
 
@@ -40,6 +41,15 @@ export interface MacvlanSpec extends SpecBase {
   readonly mode?: MacvlanMode
 }
 
+export interface IpvlanSpec extends Omit<SpecBase, 'mac' | 'mtu'> {
+  readonly type: 'ipvlan'
+  /** `link`, which may be in another namespace than the child. */
+  readonly lower: NetDevice
+  /** Default l3, as ip(8) has it; it becomes that of all children. */
+  readonly mode?: IpvlanMode
+  readonly flag?: IpvlanFlag
+}
+
 export interface VlanSpec extends SpecBase {
   readonly type: 'vlan'
   readonly lower: NetDevice
@@ -56,11 +66,18 @@ export interface DummySpec extends SpecBase {
   readonly type: 'dummy'
 }
 
+/** As /dev/net/tun makes it for a program that holds it: TUNSETIFF with IFF_TUN | IFF_NO_PI. */
+export interface TunSpec extends Omit<SpecBase, 'mac'> {
+  readonly type: 'tun'
+}
+
 export type LinkSpec =
   | VethSpec
   | BridgeSpec
   | VxlanSpec
   | MacvlanSpec
+  | IpvlanSpec
   | VlanSpec
   | IpipSpec
   | DummySpec
+  | TunSpec

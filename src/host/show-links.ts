@@ -3,9 +3,11 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import { formatIpv4, lastOf, maskOf } from '../wire/ipv4-address.ts'
 import { formatMac } from '../wire/mac-address.ts'
 import { BridgePort } from './bridge-port.ts'
+import { Ipvlan } from './ipvlan.ts'
 import { Macvlan } from './macvlan.ts'
 import { Nic } from './nic.ts'
 import type { Shown, ShowOptions } from './show.ts'
+import { TUN_QUEUE_LENGTH, Tun } from './tun.ts'
 import { Veth } from './veth.ts'
 import { Vlan } from './vlan.ts'
 
@@ -25,8 +27,9 @@ interface LinkRow {
   readonly group: 'default'
   readonly txqlen: number
   readonly link_type: string
-  readonly address: string
-  readonly broadcast: string
+  /** Neither is there where the device has no link layer. */
+  readonly address?: string
+  readonly broadcast?: string
   readonly link_netnsid?: number
 }
 
@@ -69,7 +72,7 @@ function linkRow(device: NetDevice): LinkRow {
     operstate: operState(device),
     linkmode: 'DEFAULT',
     group: 'default',
-    txqlen: TX_QUEUE_LENGTH,
+    txqlen: device instanceof Tun ? TUN_QUEUE_LENGTH : TX_QUEUE_LENGTH,
     ...linkLayer(device),
     ...(below === null || isHere ? {} : { link_netnsid: netnsIdOf(device, below.namespace) }),
   }
@@ -78,7 +81,8 @@ function linkRow(device: NetDevice): LinkRow {
 /** What a device's name is printed with behind an @. */
 function belowOf(device: NetDevice): NetDevice | null {
   if (device instanceof Veth) return device.peer
-  return device instanceof Macvlan || device instanceof Vlan ? device.lower : null
+  const isChild = device instanceof Macvlan || device instanceof Ipvlan || device instanceof Vlan
+  return isChild ? device.lower : null
 }
 
 /** A namespace has a number of its own for each other one, in the order in which it meets them. */
@@ -98,16 +102,17 @@ function flagsOf(device: NetDevice): string[] {
   const up = device.up ? ['UP', ...(hasCarrier(device) ? ['LOWER_UP'] : [])] : []
   if (device.kind === 'loopback') return ['LOOPBACK', ...up]
   if (device.kind === 'ipip') return ['NOARP', ...up]
+  if (device.kind === 'tun') return ['POINTOPOINT', 'MULTICAST', 'NOARP', ...up]
   const noArp = device.noArp ? ['NOARP'] : []
   return [...noCarrier, 'BROADCAST', 'MULTICAST', ...noArp, ...up]
 }
 
 function qdiscOf(device: NetDevice): string {
   if (!device.up) return 'noop'
-  return device instanceof Nic ? 'fq_codel' : 'noqueue'
+  return device instanceof Nic || device instanceof Tun ? 'fq_codel' : 'noqueue'
 }
 
-const WITHOUT_STATE = ['loopback', 'vxlan', 'ipip', 'dummy']
+const WITHOUT_STATE = ['loopback', 'vxlan', 'ipip', 'dummy', 'tun']
 
 function operState(device: NetDevice): string {
   if (!device.up || !hasCarrier(device)) return 'DOWN'
@@ -124,6 +129,7 @@ function linkLayer(device: NetDevice): Pick<LinkRow, 'link_type' | 'address' | '
     const ends = [local, remote].map((end) => (end === 'any' ? '0.0.0.0' : end))
     return { link_type: 'ipip', address: ends[0]!, broadcast: ends[1]! }
   }
+  if (device.kind === 'tun') return { link_type: 'none' }
   return { link_type: 'ether', address, broadcast: 'ff:ff:ff:ff:ff:ff' }
 }
 
@@ -135,10 +141,11 @@ function linkLines(device: NetDevice, mode: string, options: ShowOptions): strin
   const netns = row.link_netnsid === undefined ? '' : ` link-netnsid ${row.link_netnsid}`
   const promiscuity = options.details ? ` promiscuity ${device.promiscuity} ` : ''
   const { ifindex, flags, mtu, qdisc, operstate, txqlen, link_type, address, broadcast } = row
+  const addresses = address === undefined ? '' : `${address} brd ${broadcast}`
   return [
     `${ifindex}: ${name}: <${flags.join(',')}> mtu ${mtu} qdisc ${qdisc}${master}` +
       ` state ${operstate}${mode} group default qlen ${txqlen}`,
-    `    link/${link_type} ${address} brd ${broadcast}${netns}${promiscuity}`,
+    `    link/${link_type} ${addresses}${netns}${promiscuity}`,
     ...(options.details ? detailsLines(device) : []),
   ]
 }
@@ -179,6 +186,7 @@ function plainWords(data: Details): string[] {
 
 const DETAIL_WORDS: Readonly<Record<string, (data: Details) => string[]>> = {
   vxlan: vxlanWords,
+  ipvlan: ({ mode, flags }) => [` mode ${mode} ${flags}`],
   vlan: ({ protocol, id, flags }) => [`protocol ${protocol} id ${id} <${flags}>`],
   ipip: ({ proto, remote, local, ttl, pmtudisc }) => [
     `${proto} remote ${remote} local ${local} ttl ${ttl === 0 ? 'inherit' : ttl}`,

@@ -1,3 +1,4 @@
+import { PROTOCOL_ESP } from '../wire/esp.ts'
 import {
   ETHERNET_HEADER_BYTES,
   ETHERTYPE_ARP,
@@ -68,7 +69,7 @@ export class LayerCounter implements Tap {
   private countIp(frame: Frame): void {
     const { bytes } = this
     const whole = frame.fragmentOf ?? frame
-    const { inner } = whole
+    const inner = carriedBy(whole)
     const tunnel = tunnelBytes(whole)
     if (tunnel === 0 || inner === null) return this.countInner(frame, frame.l3Length, true)
     // Of an outer fragment only the first carries the headers; the rest is content.
@@ -109,7 +110,7 @@ export class EgressCounter implements Tap {
     if (direction !== 'out' || frame.etherType !== ETHERTYPE_IPV4) return
     const whole = frame.fragmentOf ?? frame
     const tunnel = tunnelBytes(whole)
-    const packet = tunnel === 0 ? frame : whole.inner!
+    const packet = tunnel === 0 ? frame : carriedBy(whole)!
     if (packet.etherType !== ETHERTYPE_IPV4) return
     if (!this.addresses.has(packet.ipSrc) || !this.addresses.has(packet.ipDst)) return
     this.packets++
@@ -120,11 +121,20 @@ export class EgressCounter implements Tap {
   }
 }
 
+/** The packet in a tunnel; ESP has one where what it seals is one. */
+function carriedBy({ inner, protocol }: Frame): Frame | null {
+  return inner !== null && protocol === PROTOCOL_ESP ? (carriedBy(inner) ?? inner) : inner
+}
+
 /** Bytes before the inner packet's IP header, outer IP header included; 0 without a tunnel. */
 function tunnelBytes(packet: Frame): number {
   if (packet.inner === null) return 0
   if (packet.protocol === PROTOCOL_IPIP) return IPV4_HEADER_BYTES
+  // With what stands behind the packet: padding, trailer and integrity check value.
+  if (packet.protocol === PROTOCOL_ESP) return packet.l3Length - carriedBy(packet)!.l3Length
   if (packet.protocol !== PROTOCOL_UDP) return 0
+  if (packet.payload !== null) return packet.l3Length - packet.inner.l3Length
+  if (packet.bareInner) return IPV4_HEADER_BYTES + UDP_HEADER_BYTES
   const inner = packet.inner.vlan < 0 ? ETHERNET_HEADER_BYTES : ETHERNET_HEADER_BYTES + 4
   return IPV4_HEADER_BYTES + UDP_HEADER_BYTES + VXLAN_HEADER_BYTES + inner
 }

@@ -1,11 +1,26 @@
 import { ArpPacket } from '../wire/arp.ts'
 import { describe } from '../wire/describe.ts'
-import { type Frame, PROTOCOL_UDP } from '../wire/frame.ts'
+import { ETHERTYPE_IPV4, type Frame, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/frame.ts'
 import { ICMP_ECHO, ICMP_ECHO_REPLY, IcmpMessage } from '../wire/icmp.ts'
+import { formatIpv4 } from '../wire/ipv4-address.ts'
+import { formatMacHalves } from '../wire/mac-address.ts'
+import { TCP_FIN, TCP_RST, TCP_SYN, TcpHeader } from '../wire/tcp.ts'
 import type { DropReason } from './drop-reason.ts'
 import type { Stage, Tracer } from './tracer.ts'
 
-export type PacketKind = 'arp' | 'echo-request' | 'echo-reply' | 'icmp-error' | 'udp' | 'other'
+export type PacketKind =
+  | 'arp'
+  | 'echo-request'
+  | 'echo-reply'
+  | 'icmp-error'
+  | 'udp'
+  | 'tcp-syn'
+  | 'tcp-syn-ack'
+  | 'tcp-data'
+  | 'tcp-ack'
+  | 'tcp-fin'
+  | 'tcp-rst'
+  | 'other'
 
 interface TraceEventBase {
   /** Picoseconds. */
@@ -22,6 +37,11 @@ interface TraceEventBase {
   readonly place: string
   /** The table row or rule that decided; null if none did. */
   readonly row: string | null
+  /** IPv4 addresses of the outermost packet, or whom an ARP packet asks for; null of other frames. */
+  readonly source: string | null
+  readonly destination: string | null
+  /** Destination MAC address of the frame. */
+  readonly mac: string
   /** The frame in tcpdump's manner. */
   readonly frame: string
   /** Bytes of the frame without FCS. */
@@ -77,12 +97,14 @@ export class TraceRecorder implements Tracer {
     const base: TraceEventBase = {
       time: this.clock.now,
       trace: frame.trace,
-      packet: this.numberOf(packet),
+      packet: this.numberOf(packet, stage === 'socket_send' && depth === 0),
       kind: kindOf(packet),
       part: frame.isFragment ? frame.fragmentOffset : -1,
       depth,
       place,
       row: row === undefined || row === null ? null : String(row),
+      ...addressesOf(frame),
+      mac: formatMacHalves(frame.dstHi, frame.dstLo),
       frame: describe(frame),
       length: frame.length,
     }
@@ -101,17 +123,21 @@ export class TraceRecorder implements Tracer {
 
   /**
    * What stays the same of a packet while it is copied, encapsulated, cut and translated. Several
-   * ARP packets and ICMP errors may say the same, but each has a header of its own.
+   * ARP packets and ICMP errors may say the same, but each has a header of its own. A TCP segment that
+   * is sent once more is another packet; what it is cut into begins with the one of its number.
    */
-  private numberOf(packet: Frame): number {
+  private numberOf(packet: Frame, isSending: boolean): number {
     const { header, trace, protocol, sequence, sentAt } = packet
     const isOwnHeader =
       header instanceof ArpPacket || (header instanceof IcmpMessage && header.isError)
+    const isSegment = header instanceof TcpHeader
     const key = isOwnHeader
       ? header
-      : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt}`
+      : isSegment
+        ? `${trace} ${segmentKey(packet, header)}`
+        : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt}`
     let number = this.packets.get(key)
-    if (number === undefined) {
+    if (number === undefined || (isSegment && isSending)) {
       number = this.packets.size
       this.packets.set(key, number)
     }
@@ -138,5 +164,35 @@ function kindOf(packet: Frame): PacketKind {
     if (header.type === ICMP_ECHO_REPLY) return 'echo-reply'
     return header.isError ? 'icmp-error' : 'other'
   }
+  if (packet.protocol === PROTOCOL_TCP && header instanceof TcpHeader) {
+    return segmentKind(packet, header)
+  }
   return packet.protocol === PROTOCOL_UDP ? 'udp' : 'other'
+}
+
+const TCP_ACK_BIT = 0x10
+
+function segmentKind(packet: Frame, { flags, bytes }: TcpHeader): PacketKind {
+  if ((flags & TCP_RST) !== 0) return 'tcp-rst'
+  if ((flags & TCP_SYN) !== 0) return (flags & TCP_ACK_BIT) === 0 ? 'tcp-syn' : 'tcp-syn-ack'
+  if ((flags & TCP_FIN) !== 0) return 'tcp-fin'
+  return packet.l3Length > IPV4_HEADER_BYTES + bytes ? 'tcp-data' : 'tcp-ack'
+}
+
+/** Of a pure acknowledgement what it acknowledges, for many have one sequence number. */
+function segmentKey(packet: Frame, header: TcpHeader): string {
+  const kind = segmentKind(packet, header)
+  const { sequence, acknowledgement } = header
+  if (kind === 'tcp-ack') return `ack ${sequence} ${acknowledgement}`
+  return kind === 'tcp-data' || kind === 'tcp-fin' ? `data ${sequence}` : `${kind} ${sequence}`
+}
+
+function addressesOf(frame: Frame): Pick<TraceEventBase, 'source' | 'destination'> {
+  const { header } = frame
+  if (header instanceof ArpPacket) {
+    const { senderIp, targetIp } = header
+    return { source: formatIpv4(senderIp), destination: formatIpv4(targetIp) }
+  }
+  if (frame.etherType !== ETHERTYPE_IPV4) return { source: null, destination: null }
+  return { source: formatIpv4(frame.ipSrc), destination: formatIpv4(frame.ipDst) }
 }

@@ -12,6 +12,7 @@ export const CPU_GROUPS = [
   'encapsulation',
   'GSO/GRO/checksum',
   'NIC driver',
+  'user space',
 ] as const
 
 export type CpuGroup = (typeof CPU_GROUPS)[number]
@@ -25,6 +26,7 @@ const GROUP_OF: Readonly<Record<CpuStage, CpuGroup>> = {
   wakeup: 'wake-ups and timers',
   timer: 'wake-ups and timers',
   cross_core: 'syscalls and copies',
+  upcall: 'syscalls and copies',
   interrupt: 'wake-ups and timers',
   tcp_send: 'TCP and UDP',
   tcp_receive: 'TCP and UDP',
@@ -46,19 +48,25 @@ const GROUP_OF: Readonly<Record<CpuStage, CpuGroup>> = {
   bridge_netfilter: 'netfilter',
   bridge: 'virtual devices',
   veth: 'virtual devices',
+  tun: 'virtual devices',
   backlog: 'virtual devices',
   macvlan: 'virtual devices',
   vlan: 'virtual devices',
   clone: 'virtual devices',
+  openvswitch: 'virtual devices',
   vxlan_encap: 'encapsulation',
   vxlan_decap: 'encapsulation',
   ipip_encap: 'encapsulation',
   ipip_decap: 'encapsulation',
+  esp_output: 'encapsulation',
+  esp_input: 'encapsulation',
   gso: 'GSO/GRO/checksum',
   gro: 'GSO/GRO/checksum',
   checksum: 'GSO/GRO/checksum',
   nic_transmit: 'NIC driver',
   nic_receive: 'NIC driver',
+  user_forward: 'user space',
+  secretbox: 'user space',
 }
 
 /** Sums a record by stage, in the order of the groups; empty ones are left out. */

@@ -1,7 +1,7 @@
 import { type DropReason, dropReasonInfo } from '../measure/drop-reason.ts'
 import type { TraceEvent } from '../measure/trace-recorder.ts'
 import { enumerate, formatTime, plural } from './format.ts'
-import type { Journey, Step } from './journey.ts'
+import type { Journey, Step } from '../study/why/journey.ts'
 import { type Layout, paint, widthOf, wrap } from './lines.ts'
 import { REMEDIES } from './remedies.ts'
 import { dropText, stageText } from './stage-words.ts'

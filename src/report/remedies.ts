@@ -59,6 +59,9 @@ export const REMEDIES = {
   tunnel_ecn: 'Have both ends of the tunnel treat ECN alike, or clear ECN at the sender.',
   macvlan_broadcast_queue: 'Send fewer broadcasts, or raise bcqueuelen of the macvlan devices.',
   macvlan_no_child: 'No child has this MAC address on this host; look where the container is.',
+  ipvlan_backlog: 'Send fewer broadcasts, or use mode l3, which has none.',
+  ipvlan_no_child: 'No child of this parent is up; look where the container is.',
+  ipvlan_private: 'Make the network with -o ipvlan_flag=bridge if its containers are to talk.',
   openvswitch_no_action: 'A daemon wants such packets dropped; nothing is wrong.',
   openvswitch_upcall:
     'Start the daemon that answers for the datapath, or give it fewer packets without a flow.',
@@ -99,6 +102,13 @@ export const REMEDIES = {
     'A fragment was lost before: look for the loss, or avoid fragments by a smaller MTU.',
   duplicate_fragment: 'A fragment came twice; look for what copies frames.',
   netfilter: 'Put an ACCEPT before the rule that matched, or change the policy of the chain.',
+  xfrm_policy_block: 'Look which policy blocks it (ip xfrm policy), and whether it is meant to.',
+  xfrm_no_state:
+    'Both hosts need the state with this SPI (ip xfrm state): have keys been exchanged?',
+  xfrm_sequence: 'Make new states with new keys in time, or use extended sequence numbers.',
+  xfrm_replay:
+    'Packets overtake each other by far: widen replay-window, or look for who repeats them.',
+  xfrm_integrity: 'The two hosts have different keys for this SPI: compare ip xfrm state.',
   conntrack_full: 'Raise net.netfilter.nf_conntrack_max, or shorten the timeouts.',
   nat_exhausted: 'Give NAT more addresses or a wider range of ports.',
   fib_full: 'Aggregate routes, or use a router with a larger FIB.',

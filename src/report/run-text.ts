@@ -1,4 +1,5 @@
 import type { RunResult } from '../study/result.ts'
+import { bgpLines } from './bgp-text.ts'
 import { conclusions } from './conclusions.ts'
 import { cpuBars, machineLines } from './cpu-text.ts'
 import { floodLines, limitLines } from './flood-text.ts'
@@ -137,6 +138,7 @@ function runLines(run: RunResult, name: string, options: ReportOptions): string[
   const blocks = [
     networkLines(run.networks, options, verbose),
     storeLines(run.store, options, verbose),
+    bgpLines(run, options),
     run.workloads.flatMap((row) => workloadLines(row, options, verbose)),
     layerLines(run.hostLayers, options),
     dropLines(run.drops, options, verbose),

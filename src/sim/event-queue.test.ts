@@ -134,3 +134,27 @@ describe('Simulator', () => {
     expect(new Set(draws).size).toBe(5)
   })
 })
+
+describe('bursts in lock-step, far apart', () => {
+  // A width that suits the pauses puts a whole burst into one list, and every insertion walks it.
+  it('cost no more than their number', () => {
+    const queue = new EventQueue()
+    const random = new Simulator('lock-step').random.stream('delays')
+    let sequence = 0
+    const target = { fire: () => {} }
+    const push = (time: number, argument: number) => queue.push(time, sequence++, target, argument)
+    for (let i = 0; i < 20_000; i++) push(random.integer(0, 1e6), 1)
+    let [lastTime, lastSequence] = [-1, -1]
+    for (let n = 0; n < 300_000; n++) {
+      queue.pop(Infinity)
+      const { poppedTime: now, poppedSequence, poppedArgument } = queue
+      const isLater = now > lastTime || (now === lastTime && poppedSequence > lastSequence)
+      if (!isLater) expect([now, poppedSequence]).toEqual(['later than', lastTime, lastSequence])
+      ;[lastTime, lastSequence] = [now, poppedSequence]
+      if (poppedArgument !== 1) continue
+      for (let k = 0; k < 3; k++) push(now + 5e6 + random.integer(0, 1e5), 2)
+      push(now + 30e12 + random.integer(0, 1e3), 1)
+    }
+    expect(queue.size).toBeGreaterThan(20_000)
+  })
+})

@@ -26,6 +26,12 @@ const MAX_WIDTH_BITS = 40
 /** How many insertions pass between two looks at whether the calendar still suits the load. */
 const TUNE_INTERVAL = 8192
 const MAX_TUNE_INTERVAL = 2 ** 22
+/** Steps along one list that are too many, and how often that may be until the next look. */
+const LONG_WALK = 256
+const LONG_WALKS = 64
+/** Looks for which the calendar stays narrow after its lists were too long; doubled each time. */
+const NARROW_LOOKS = 8
+const MAX_NARROW_LOOKS = 1024
 
 /**
  * The pending events, in order of (time, sequence). Those of the near future stand in a sorted ring
@@ -65,6 +71,9 @@ export class EventQueue {
   private lastChange = 0
   private walked = 0
   private beyond = 0
+  private longWalks = 0
+  private narrowFor = 0
+  private narrowNext = NARROW_LOOKS
 
   /** The event that `pop` took last. */
   poppedTime = 0
@@ -213,10 +222,12 @@ export class EventQueue {
     let previous = last
     if (this.isBefore(last, time, sequence)) tails[bucket] = row
     else {
+      const before = this.walked
       while (this.isBefore(next[previous]!, time, sequence)) {
         previous = next[previous]!
         this.walked++
       }
+      if (this.walked - before > LONG_WALK && ++this.longWalks > LONG_WALKS) this.untilTune = 1
     }
     next[row] = next[previous]!
     next[previous] = row
@@ -232,20 +243,31 @@ export class EventQueue {
   /**
    * Looks whether the shape suits the load: wider buckets where many events fall beyond, the ring where
    * few are near, more buckets where there are many events, narrower ones where their lists are long. A
-   * load for which one change undoes another is looked at ever more seldom.
+   * load for which one change undoes another is looked at ever more seldom. Where both hold, of bursts
+   * that are far apart, it stays narrow: the heap takes the logarithm of what lies beyond, a list all of it.
    */
   private tune(): void {
-    const { walked, beyond, near, tuneInterval } = this
+    const { beyond, near, tuneInterval } = this
     const buckets = this.bucketMask + 1
+    const isSlow = this.walked > 4 * tuneInterval || this.longWalks > LONG_WALKS
     this.walked = 0
+    this.longWalks = 0
     this.beyond = 0
-    if (beyond > tuneInterval / 8 && this.heap.size > RING) this.reshape(2, buckets)
-    else if (this.isRing) this.lastChange = 0
+    if (this.narrowFor > 0) this.narrowFor--
+    if (isSlow && !this.isRing) this.narrow(buckets)
+    else if (beyond > tuneInterval / 8 && this.heap.size > RING && this.narrowFor === 0) {
+      this.reshape(2, buckets)
+    } else if (this.isRing) this.lastChange = 0
     else if (near <= RING_AGAIN) this.refill(true)
     else if (near > 2 * buckets && buckets < MAX_BUCKETS) this.reshape(-2, buckets * 4)
     else if (near < buckets / 64 && buckets > MIN_BUCKETS) this.reshape(2, buckets / 4)
-    else if (walked > 4 * tuneInterval) this.reshape(-2, buckets)
     this.untilTune = this.tuneInterval
+  }
+
+  private narrow(buckets: number): void {
+    this.narrowFor = this.narrowNext
+    this.narrowNext = Math.min(this.narrowNext * 2, MAX_NARROW_LOOKS)
+    this.reshape(-2, buckets)
   }
 
   private reshape(widthChange: number, buckets: number): void {

@@ -5,6 +5,7 @@ import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { type MacAddress, macHi, macLo, macOf } from '../wire/mac-address.ts'
 import { ALL_OFFLOADS, type DeviceFeatures, takesUnit } from './device-features.ts'
 import { isChecksumPending, markChecksummed, segment } from './gso.ts'
+import type { NeighbourParameters } from './kernel-profile.ts'
 import type { NetNamespace } from './namespace.ts'
 
 export interface InterfaceAddress {
@@ -46,6 +47,8 @@ export abstract class NetDevice {
   /** Replaced as a whole when they change: most devices share one object. */
   features: DeviceFeatures = ALL_OFFLOADS
   proxyArp = false
+  /** net.ipv4.neigh.DEVICE; null = as the host's defaults. */
+  neighbourParameters: NeighbourParameters | null = null
   /** rp_filter: 0 none, 1 strict, 2 loose. */
   rpFilter = 0
   rxPackets = 0

@@ -98,6 +98,8 @@ function segmentOf(frame: Frame, mergesTunnels: boolean): Frame | null {
     if (level.inner === null) break
     if (!mergesTunnels) return null
     if (level.protocol !== PROTOCOL_UDP && level.protocol !== PROTOCOL_IPIP) return null
+    // Only of VXLAN does the kernel know what a datagram carries.
+    if (level.bareInner) return null
     level = level.inner
   }
   return level.protocol === PROTOCOL_TCP && level.header instanceof TcpHeader ? level : null

@@ -121,6 +121,7 @@ describe('forwarding', () => {
     host.filter = {
       run: (_hook, frame) => (frame.isFragment ? host.fragments.assemble(frame, wire.nic) : frame),
       save: () => '',
+      referencesTo: () => 0,
     }
     expect(wire.say(...pieces(udp(THEM, FAR, 3000, { ipId: 5 }), 1500))).toEqual([])
     expect(other.frames().map((frame) => frame.l3Length)).toEqual([1396, 1396, 276])

@@ -5,6 +5,7 @@ import {
   STAGE_IP_RECEIVE,
   STAGE_IP_SEND,
 } from '../cpu/stage.ts'
+import { PROTOCOL_ESP } from '../wire/esp.ts'
 import {
   type Frame,
   IPV4_HEADER_BYTES,
@@ -63,6 +64,10 @@ export class Ipv4 {
   registerProtocol(protocol: number, handler: ProtocolHandler): void {
     this.protocols ??= new Map()
     this.protocols.set(protocol, handler)
+  }
+
+  unregisterProtocol(protocol: number): void {
+    this.protocols?.delete(protocol)
   }
 
   /** ip_rcv: checks, PREROUTING, then up or onwards. */
@@ -139,7 +144,7 @@ export class Ipv4 {
       return namespace.drop(frame, 'ttl_exceeded', device)
     }
     // What ICMP taught of a path counts for what is sent from here only (ip_forward_use_pmtu 0).
-    const mtu = route.mtu ?? route.device!.mtu
+    const mtu = linkMtu(route)
     if (frame.l3Length - frame.gsoExcess > mtu && frame.dontFragment) {
       return this.dropTooLong(frame, route.device!, mtu)
     }
@@ -263,7 +268,10 @@ export class Ipv4 {
         route = rerouted
       }
     }
-    this.output(frame, route, this.routeMtu(route, frame.ipDst))
+    // What was learnt of a path counts for what is sealed, which is then shorter.
+    const isSealed = namespace.xfrm !== null && frame.protocol === PROTOCOL_ESP
+    const mtu = isSealed ? linkMtu(route) : this.routeMtu(route, frame.ipDst)
+    this.output(frame, route, mtu)
   }
 
   /** ip_output: POSTROUTING, then fragments where needed, then the neighbour. */
@@ -275,6 +283,10 @@ export class Ipv4 {
       const passed = namespace.filter.run(HOOK_POSTROUTING, frame, null, device)
       if (passed === null) return
       frame = passed
+    }
+    if (namespace.xfrm !== null) {
+      if (namespace.xfrm.output(frame, route)) return
+      frame.isSecured = false
     }
     const isShort = frame.l3Length - frame.gsoExcess <= mtu
     if (isShort && frame.fragmentMax === 0) return this.finish(frame, route)
@@ -363,7 +375,7 @@ export class Ipv4 {
   }
 
   routeMtu(route: Route, destination: Ipv4Address): number {
-    const mtu = route.mtu ?? route.device!.mtu
+    const mtu = linkMtu(route)
     return this.pathMtus === null ? mtu : this.pathMtus.limit(destination, mtu)
   }
 
@@ -387,4 +399,9 @@ export class Ipv4 {
   reject(frame: Frame): void {
     this.namespace.icmp.sendError(frame, ICMP_DEST_UNREACH, ICMP_HOST_ANO, 0)
   }
+}
+
+/** Without what was learnt of the path behind it. */
+export function linkMtu({ mtu, device }: Route): number {
+  return mtu ?? device!.mtu
 }

@@ -1,5 +1,6 @@
 import type { DropReason } from '../measure/drop-reason.ts'
 import type { Stage } from '../measure/tracer.ts'
+import { PROTOCOL_ESP } from '../wire/esp.ts'
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type Frame, UNTAGGED } from '../wire/frame.ts'
 import { type Ipv4Address, lastOf, maskOf } from '../wire/ipv4-address.ts'
 import { Arp } from './arp.ts'
@@ -13,6 +14,7 @@ import { Loopback } from './loopback.ts'
 import { NeighbourTable } from './neighbour-table.ts'
 import { RouteTable } from './route-table.ts'
 import { Sockets } from './sockets.ts'
+import type { Xfrm } from './xfrm/xfrm.ts'
 
 /** Where a packet meets its rules; the numbers are those of netfilter's hooks. */
 export const HOOK_PREROUTING = 0
@@ -77,6 +79,8 @@ export class NetNamespace {
   readonly routes: RouteTable
   readonly sysctls: Sysctls = { ...SYSCTL_DEFAULTS }
   filter: PacketFilter | null = null
+  /** IPsec; null while the namespace has none, so that it costs nothing. */
+  xfrm: Xfrm | null = null
   private setTable: Map<string, IpSet> | null = null
   /**
    * Our own addresses and the directed broadcasts of our subnets. Lists, for they are short and most
@@ -121,6 +125,8 @@ export class NetNamespace {
     this.neighbourTable?.flush(() => true, true)
     this.routes.flush()
     this.filter = null
+    this.xfrm = null
+    this.ipv4Layer?.unregisterProtocol(PROTOCOL_ESP)
     this.setTable = null
     this.packetHandlers = null
     Object.assign(this.sysctls, SYSCTL_DEFAULTS)

@@ -84,7 +84,8 @@ export class NeighbourTable implements Holder {
   /** Uniform in 0.5 to 1.5 times base_reachable_time, drawn a device and again now and then. */
   reachableTime(device: NetDevice): number {
     const { random, profile } = this.namespace.kernel
-    const { baseReachableTime: base, randomReachable } = profile.neighbour
+    const { baseReachableTime: base, randomReachable } =
+      device.neighbourParameters ?? profile.neighbour
     if (!randomReachable) return base
     let entry = this.reachable.get(device)
     if (!entry || this.now - entry.drawn > REACHABLE_REDRAW) {

@@ -195,7 +195,7 @@ export class Neighbour {
   }
 
   private get parameters() {
-    return this.table.namespace.kernel.profile.neighbour
+    return this.device.neighbourParameters ?? this.table.namespace.kernel.profile.neighbour
   }
 
   /** neigh_timer_handler. */

@@ -64,12 +64,36 @@ export class UdpSocket extends DatagramSocket implements FrameOwner {
     return this.sendFrame(frame, destination, port, bytes)
   }
 
-  /** Sends a datagram with this content. @returns as `sendTo`. */
-  sendContent(destination: Ipv4Address, port: number, content: Uint8Array): SendError | null {
+  /**
+   * Sends a datagram with this content.
+   * @param options.checksum default true. @param options.carried a packet that `content` has in it.
+   * @returns as `sendTo`.
+   */
+  sendContent(
+    destination: Ipv4Address,
+    port: number,
+    content: Uint8Array,
+    options: { readonly checksum?: boolean; readonly carried?: Frame } = {},
+  ): SendError | null {
     if (this.sendBufferUsed >= this.sendBuffer && !this.makeRoom()) return 'EAGAIN'
     const frame = new Frame()
     frame.payload = content
+    frame.udpChecksum = options.checksum ?? true
+    if (options.carried !== undefined) {
+      frame.inner = options.carried
+      frame.bareInner = true
+    }
     return this.sendFrame(frame, destination, port, content.length)
+  }
+
+  /** Sends a datagram whose content is an IP packet, as a tunnel in user space does. @returns as `sendTo`. */
+  sendPacket(destination: Ipv4Address, port: number, packet: Frame): SendError | null {
+    if (this.sendBufferUsed >= this.sendBuffer && !this.makeRoom()) return 'EAGAIN'
+    const frame = new Frame()
+    frame.inner = packet
+    frame.bareInner = true
+    this.trace = packet.trace
+    return this.sendFrame(frame, destination, port, packet.l3Length)
   }
 
   private sendFrame(

@@ -1,4 +1,5 @@
 import { ArpPacket, describeArp } from './arp.ts'
+import { describeEsp, EspHeader } from './esp.ts'
 import { describeEthernet, describeVlan } from './ethernet.ts'
 import {
   ETHERTYPE_ARP,
@@ -62,11 +63,13 @@ function describeFragment(frame: Frame): string {
 
 function describeTransport(frame: Frame): string {
   const { header, inner } = frame
+  if (header instanceof EspHeader) return describeEsp(header, frame)
   if (header instanceof TcpHeader) return describeTcp(header, contentBytes(frame) - header.bytes)
   if (header instanceof IcmpMessage) {
     return `${describeIcmp(header, inner)}, length ${contentBytes(frame)}`
   }
   if (inner !== null && frame.protocol === PROTOCOL_UDP) {
+    if (frame.bareInner) return `UDP tunnel: ${describePacket(inner)}`
     return `${describeVxlan(frame)}: ${describe(inner)}`
   }
   if (inner !== null && frame.protocol === PROTOCOL_IPIP) return describePacket(inner)

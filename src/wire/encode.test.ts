@@ -4,7 +4,7 @@ import { ArpPacket } from './arp.ts'
 import { internetChecksum } from './checksum.ts'
 import { decode } from './decode.ts'
 import { encode, encodePacket, encodeTransport } from './encode.ts'
-import type { Frame } from './frame.ts'
+import { Frame } from './frame.ts'
 import { IcmpMessage } from './icmp.ts'
 import { ipv4 } from './ipv4-address.ts'
 import { mac, macHi, macLo } from './mac-address.ts'
@@ -224,4 +224,23 @@ describe('encode', () => {
       expect(encode(frame).length).toBe(14 + length)
     }
   })
+})
+
+it('puts a bare packet into a datagram as it is: no VXLAN, no Ethernet', () => {
+  const inner = new Frame()
+  inner.etherType = 0x0800
+  inner.protocol = 17
+  inner.ttl = 61
+  inner.l3Length = 40
+  inner.payload = Uint8Array.from({ length: 12 }, (_, i) => i)
+  const outer = new Frame()
+  outer.etherType = 0x0800
+  outer.protocol = 17
+  outer.ttl = 64
+  outer.l3Length = 28 + inner.l3Length
+  outer.inner = inner
+  outer.bareInner = true
+  const bytes = encode(outer)
+  expect(bytes).toHaveLength(14 + 28 + 40)
+  expect(bytes.subarray(14 + 28)).toEqual(encodePacket(inner))
 })

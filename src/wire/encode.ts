@@ -1,4 +1,5 @@
 import { ARP_BYTES, ArpPacket, emitArp } from './arp.ts'
+import { EspHeader, emitEsp } from './esp.ts'
 import { emitEthernet } from './ethernet.ts'
 import {
   ETHERTYPE_ARP,
@@ -73,6 +74,8 @@ function emitTransport(frame: Frame, out: Uint8Array, at: number): void {
   } else if (frame.protocol === PROTOCOL_IPIP && frame.inner !== null) {
     emitContent(encodePacket(frame.inner), out, at)
     if (frame.badChecksum) damage(out)
+  } else if (header instanceof EspHeader && frame.inner !== null) {
+    emitEsp(header, encodeTransport(frame.inner), frame.inner.protocol, out, at)
   } else emitContent(frame.payload, out, at)
 }
 
@@ -85,7 +88,8 @@ function emitFragment(frame: Frame, datagram: Frame, out: Uint8Array, at: number
 
 function emitDatagram(frame: Frame, out: Uint8Array, at: number): void {
   const content = at + UDP_HEADER_BYTES
-  if (frame.inner === null) emitContent(frame.payload, out, content)
+  if (frame.inner === null || frame.payload !== null) emitContent(frame.payload, out, content)
+  else if (frame.bareInner) emitContent(encodePacket(frame.inner), out, content)
   else emitContent(encode(frame.inner), out, emitVxlan(frame, out, content))
   emitUdp(frame, out, at, out.length)
   if (frame.badChecksum && !frame.udpChecksum) damage(out)

@@ -1,4 +1,5 @@
 import type { ArpPacket } from './arp.ts'
+import type { EspHeader } from './esp.ts'
 import type { IcmpMessage } from './icmp.ts'
 import type { Ipv4Address } from './ipv4-address.ts'
 import type { TcpHeader } from './tcp.ts'
@@ -33,6 +34,8 @@ const BIT_UDP_CHECKSUM = 4
 const BIT_BAD_FCS = 8
 const BIT_BAD_CHECKSUM = 16
 const BIT_CHECKSUMMED = 32
+const BIT_BARE_INNER = 64
+const BIT_SECURED = 128
 
 /** Where owned frames wait for their turn on the wire: their memory is given back some time after. */
 export interface Transmitter {
@@ -60,7 +63,7 @@ export interface FrameOwner {
  * changed; `writable()` gives the object itself or a copy. Headers below are host order integers.
  */
 export class Frame {
-  /** BIT_*: six yes or no in one field, for a frame's length is what making it costs. */
+  /** BIT_*: eight yes or no in one field, for a frame's length is what making it costs. */
   private bits = BIT_UDP_CHECKSUM
   dstHi = 0
   dstLo = 0
@@ -86,9 +89,9 @@ export class Frame {
   /** UDP and TCP ports. */
   sourcePort = 0
   destinationPort = 0
-  /** The header of ARP, ICMP or TCP; null for UDP, fragments and everything else. */
-  header: ArpPacket | IcmpMessage | TcpHeader | null = null
-  /** What VXLAN or IPIP carries, or the packet that an ICMP error quotes. */
+  /** The header of ARP, ICMP, TCP or ESP; null for UDP, fragments and everything else. */
+  header: ArpPacket | IcmpMessage | TcpHeader | EspHeader | null = null
+  /** What a tunnel carries, or the packet that an ICMP error quotes. */
   inner: Frame | null = null
   /** VXLAN network identifier; meaningful when a UDP datagram has an `inner`. */
   vni = 0
@@ -174,6 +177,27 @@ export class Frame {
 
   set isChecksummed(value: boolean) {
     this.bits = value ? this.bits | BIT_CHECKSUMMED : this.bits & ~BIT_CHECKSUMMED
+  }
+
+  /**
+   * Of a UDP datagram: `inner` is an IP packet by itself, not behind VXLAN and Ethernet headers; with a
+   * `payload`, which is then what is sent, it is somewhere in that.
+   */
+  get bareInner(): boolean {
+    return (this.bits & BIT_BARE_INNER) !== 0
+  }
+
+  set bareInner(value: boolean) {
+    this.bits = value ? this.bits | BIT_BARE_INNER : this.bits & ~BIT_BARE_INNER
+  }
+
+  /** It came to this stack in ESP (skb->sp), which is forgotten when it is sent on. */
+  get isSecured(): boolean {
+    return (this.bits & BIT_SECURED) !== 0
+  }
+
+  set isSecured(value: boolean) {
+    this.bits = value ? this.bits | BIT_SECURED : this.bits & ~BIT_SECURED
   }
 
   /** Bytes from the destination MAC to the end of the payload: without padding and FCS. */

@@ -40,12 +40,16 @@ export function contractScenario(scheme: Scheme, options: Sections, more: Sectio
 
 export class Bench {
   readonly world: World
+  private readonly settle: number
 
-  constructor(scheme: Scheme, options: Sections, more: Sections = {}) {
+  /** @param settle how long it takes until who was attached is reachable. */
+  constructor(scheme: Scheme, options: Sections, more: Sections = {}, settle = 0) {
+    this.settle = settle
     const scenario = contractScenario(scheme, options, more)
     this.world = buildWorld(scenario, new Schemes([scheme]))
     this.run(SECOND)
     while (this.isAttaching() && this.world.simulator.now < PATIENCE) this.run(SECOND)
+    this.run(this.settle)
   }
 
   /** With a store behind the network its containers wait for their hosts' subnets. */
@@ -88,7 +92,9 @@ export class Bench {
       mac: null,
       labels: {},
     })
-    return this.finish(process)
+    const result = this.finish(process)
+    this.run(this.settle)
+    return result
   }
 
   mustAttach(name: string, host: string, address: Ipv4Address | null = null): Endpoint {
@@ -99,9 +105,10 @@ export class Bench {
 
   detach(endpoint: Endpoint, host: string): void {
     this.finish(this.daemon(host).detach(endpoint))
+    this.run(this.settle)
   }
 
-  private finish<T>(process: Process<T>): T {
+  finish<T>(process: Process<T>): T {
     const { simulator } = this.world
     const { done } = spawn(simulator, process)
     let result: { value: T } | null = null

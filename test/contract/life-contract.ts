@@ -15,7 +15,7 @@ const FAULT_AT = 30
 const FAULT_END = 40
 
 export function lifeContract(contract: SchemeContract): void {
-  const { name, scheme, options = {}, store, skip = [] } = contract
+  const { name, scheme, options = {}, store, settle, skip = [] } = contract
   const shared: Sections = store === undefined ? {} : { store }
 
   const NO_STORE = { test: 'store outage', reason: 'it has no store' } as const
@@ -24,7 +24,7 @@ export function lifeContract(contract: SchemeContract): void {
     const skipped = reasons.find((entry) => entry.test === key)
     it.skipIf(skipped !== undefined)(skipped ? `${title}: skipped, ${skipped.reason}` : title, body)
   }
-  const bench = (...faults: Sections[]) => new Bench(scheme, options, { ...shared, faults })
+  const bench = (...faults: Sections[]) => new Bench(scheme, options, { ...shared, faults }, settle)
   const isSkipped = (key: ContractTest) => skip.some((entry) => entry.test === key)
   const hasFar = !isSkipped('cross host')
   const hasNear = !isSkipped('same host')

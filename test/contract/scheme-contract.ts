@@ -17,6 +17,7 @@ export type ContractTest =
   | 'taken address'
   | 'exhaustion'
   | 'detach'
+  | 'unsent'
   | 'mtu'
   | 'jumbo'
   | 'daemon crash'
@@ -39,15 +40,19 @@ export interface SchemeContract {
   readonly small?: Sections
   /** The scenario's store, of one member; its containers are attached within 20 s. */
   readonly store?: Sections
+  /** Picoseconds from a container's attachment until all reach it, where daemons work on meanwhile. */
+  readonly settle?: number
+  /** When the containers are attached, of a network that needs no store. */
+  readonly startsWithin?: string
   readonly skip?: readonly { readonly test: ContractTest; readonly reason: string }[]
 }
 
 /** One suite for all schemes, so that what holds for one is known to hold for the others. */
 export function schemeContract(contract: SchemeContract): void {
-  const { name, scheme, options = {}, small = options, store, skip = [] } = contract
+  const { name, scheme, options = {}, small = options, store, settle, skip = [] } = contract
   const shared: Sections = store === undefined ? {} : { store }
-  const at = store === undefined ? '1s' : '20s'
-  const bench = () => new Bench(scheme, options, shared)
+  const at = store === undefined ? (contract.startsWithin ?? '1s') : '20s'
+  const bench = () => new Bench(scheme, options, shared, settle)
 
   const test = (key: ContractTest, title: string, body: () => void) => {
     const skipped = skip.find((entry) => entry.test === key)
@@ -94,7 +99,7 @@ export function schemeContract(contract: SchemeContract): void {
     })
 
     test('exhaustion', 'more containers than addresses are an AttachError each', () => {
-      const lab = new Bench(scheme, small, shared)
+      const lab = new Bench(scheme, small, shared, settle)
       const attached = attachUntilFull(lab)
       const before = hostState(lab, 'h1')
       for (let i = 0; i < 3; i++) expect(lab.attach(`late${i}`, 'h1')).toBeInstanceOf(AttachError)
@@ -122,7 +127,7 @@ export function schemeContract(contract: SchemeContract): void {
       expectBalance(lab)
     })
 
-    test('detach', 'what a container was about to send ends with it', () => {
+    test('unsent', 'what a container was about to send ends with it', () => {
       const { lab } = containers(bench())
       const gone = lab.mustAttach('gone', 'h1')
       const nobody = gone.address ^ (1 << (32 - gone.length - 2))

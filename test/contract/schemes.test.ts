@@ -1,8 +1,9 @@
 /** Every scheme and variant of the registry under one contract. */
 import { expect, it } from 'vitest'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
+import { SECOND } from '../../src/sim/units.ts'
 import { lifeContract } from './life-contract.ts'
-import { type SchemeContract, schemeContract } from './scheme-contract.ts'
+import { type ContractTest, type SchemeContract, schemeContract } from './scheme-contract.ts'
 
 const scheme = (name: string) => builtinSchemes.get(name)!
 
@@ -13,6 +14,7 @@ const NEEDS_SIBLINGS = [
   'same host',
   'taken address',
   'detach',
+  'unsent',
   'sizes',
   'many containers',
   'churn',
@@ -24,10 +26,44 @@ const DEAF_PARENT = {
   test: 'host to own container',
   reason: 'the parent does not hear its children',
 } as const
+const ONE_MAC = {
+  test: 'own addresses',
+  reason: 'all have the MAC address of their host',
+} as const
 const ENGINE_ENDS = {
   test: 'daemon crash',
   reason: 'an engine that is stopped ends its containers',
 } as const
+
+function flannelSkips(options: {
+  backend: string
+  directRouting?: boolean
+}): NonNullable<SchemeContract['skip']> {
+  if (options.backend === 'udp') {
+    const reason = 'the packets pass the daemon itself: device and route go with it'
+    return [{ test: 'daemon crash', reason }]
+  }
+  if (!options.directRouting) return []
+  return [
+    { test: 'jumbo', reason: 'the MTU is that of the tunnel, which packets of a link leave out' },
+  ]
+}
+
+function calicoSkips({ encapsulation, orchestrator }: Readonly<Record<string, string>>) {
+  const skips: { test: ContractTest; reason: string }[] = [
+    { test: 'unsent', reason: 'the one neighbour of a container answers at once' },
+  ]
+  if (encapsulation!.endsWith('-crosssubnet')) {
+    skips.push({
+      test: 'jumbo',
+      reason: 'the MTU is that of the tunnel, which a subnet does not use',
+    })
+  }
+  if (orchestrator !== undefined) {
+    skips.push({ test: 'own addresses', reason: 'the driver gives all containers one MAC' })
+  }
+  return skips
+}
 
 const CONTRACTS: readonly SchemeContract[] = [
   {
@@ -38,6 +74,7 @@ const CONTRACTS: readonly SchemeContract[] = [
       { test: 'taken address', reason: NO_NAMESPACE },
       { test: 'exhaustion', reason: NO_NAMESPACE },
       { test: 'detach', reason: NO_NAMESPACE },
+      { test: 'unsent', reason: NO_NAMESPACE },
       { test: 'many containers', reason: NO_NAMESPACE },
     ],
   },
@@ -86,15 +123,41 @@ const CONTRACTS: readonly SchemeContract[] = [
       ...NEEDS_SIBLINGS.map((test) => ({ test, reason: NO_SIBLINGS })),
     ],
   })),
-  ...['vxlan', 'host-gw'].map((backend) => ({
-    name: `flannel/${backend}`,
+  {
+    name: 'ipvlan/l2',
+    scheme: scheme('ipvlan'),
+    options: { liveRestore: true },
+    small: { subnet: '10.20.0.0/28' },
+    skip: [DEAF_PARENT, ONE_MAC],
+  },
+  {
+    name: 'ipvlan/l3',
+    scheme: scheme('ipvlan'),
+    options: { mode: 'l3', hostRoutes: true, liveRestore: true },
+    small: { mode: 'l3', subnet: '10.20.0.0/28' },
+    skip: [
+      DEAF_PARENT,
+      ONE_MAC,
+      { test: 'unsent', reason: 'packets wait at the host, which asks for neighbours' },
+    ],
+  },
+  ...[
+    { backend: 'vxlan' },
+    { backend: 'vxlan', directRouting: true },
+    { backend: 'host-gw' },
+    { backend: 'ipip' },
+    { backend: 'udp' },
+  ].map((options) => ({
+    name: `flannel/${options.backend}${options.directRouting ? '+DirectRouting' : ''}`,
     scheme: scheme('flannel'),
-    options: { backend },
-    small: { backend, subnet: '10.244.0.0/24', subnetLen: 28 },
+    options,
+    small: { ...options, subnet: '10.244.0.0/24', subnetLen: 28 },
+    skip: flannelSkips(options),
   })),
   ...[
     { subnetManager: 'etcd-v2', backend: 'host-gw', kind: 'etcd' },
     { subnetManager: 'etcd-v3', backend: 'vxlan', kind: 'etcd' },
+    { subnetManager: 'etcd-v3', backend: 'udp', kind: 'etcd' },
     { subnetManager: 'kube', backend: 'vxlan', kind: 'kube' },
   ].map(({ kind, ...options }) => ({
     name: `flannel/${options.backend}/${options.subnetManager}`,
@@ -102,6 +165,7 @@ const CONTRACTS: readonly SchemeContract[] = [
     options,
     small: { ...options, subnet: '10.244.0.0/24', subnetLen: 28 },
     store: { kind, members: 1 },
+    skip: flannelSkips(options),
   })),
   ...['etcd', 'consul'].map((kind) => ({
     name: `docker-overlay/classic, ${kind}`,
@@ -112,8 +176,69 @@ const CONTRACTS: readonly SchemeContract[] = [
       { test: 'host to own container', reason: 'the network has a namespace of its own' },
       { test: 'jumbo', reason: 'the driver takes 1500 for the MTU of every underlay' },
       { test: 'daemon crash', reason: 'a daemon that is stopped ends its containers' },
+      { test: 'daemon restart', reason: 'a daemon that starts ends the containers that it finds' },
     ] as const,
   })),
+  ...[
+    { encapsulation: 'none' },
+    { encapsulation: 'ipip' },
+    { encapsulation: 'vxlan' },
+    { encapsulation: 'ipip-crosssubnet' },
+    { encapsulation: 'vxlan-crosssubnet' },
+    { encapsulation: 'none', orchestrator: 'libnetwork' },
+  ].map((options) => ({
+    name: `calico/${options.encapsulation}${options.orchestrator ? ', libnetwork' : ''}`,
+    scheme: scheme('calico'),
+    options,
+    small: { ...options, subnet: '172.16.0.0/28', blockSize: 29 },
+    store: { kind: 'etcd', members: 1 },
+    // BIRD waits 2 s before it connects, and scans what is new every 2 s.
+    settle: 5 * SECOND,
+    skip: calicoSkips(options),
+  })),
+  ...[
+    { variant: 'fastdp', options: {} },
+    { variant: 'fastdp, encrypted', options: { password: 'secret' } },
+    { variant: 'sleeve', options: { fastdp: false } },
+    { variant: 'fastdp and sleeve, exposed', options: { fastdp: ['h1'], expose: true } },
+  ].map(({ variant, options }) => ({
+    name: `weave/${variant}`,
+    scheme: scheme('weave'),
+    options,
+    small: { ...options, range: '10.32.0.0/28' },
+    skip: [
+      ...(variant.startsWith('sleeve')
+        ? [{ test: 'sizes', reason: 'no datagram is longer than the MTU, 65535' } as const]
+        : []),
+      ...(variant === 'fastdp and sleeve, exposed'
+        ? []
+        : [{ test: 'host to own container', reason: 'the host is not on the network' } as const]),
+      { test: 'exhaustion', reason: 'a request waits until an address is free' } as const,
+      { test: 'jumbo', reason: 'the MTU is that of the smallest underlay that is met' } as const,
+      {
+        test: 'mtu',
+        reason: 'routers try by fragments of their own whether those arrive',
+      } as const,
+      { test: 'daemon crash', reason: 'a first packet asks the router' } as const,
+    ],
+  })),
+  {
+    name: 'docker-overlay/swarm',
+    scheme: scheme('docker-overlay'),
+    options: { mode: 'swarm' },
+    small: { mode: 'swarm', subnet: '10.0.9.0/28' },
+    startsWithin: '5s',
+    skip: [
+      { test: 'host to own container', reason: 'the network has a namespace of its own' },
+      { test: 'jumbo', reason: 'the driver takes 1500 for the MTU of every underlay' },
+      { test: 'daemon crash', reason: 'a daemon that is stopped ends its containers' },
+      { test: 'daemon restart', reason: 'a daemon that starts ends the containers that it finds' },
+      {
+        test: 'taken address',
+        reason: 'the engine says that its time is over; the address is in the log of a manager',
+      },
+    ],
+  },
 ]
 
 for (const contract of CONTRACTS) {

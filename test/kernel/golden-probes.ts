@@ -42,7 +42,8 @@ export function schedule(
     case 'tcp200k':
       return transferProbe(lab, setup, first)
     case 'arpnx': {
-      const times = [first, first + 1.02 * SECOND, first + 2.04 * SECOND]
+      // Where a router takes the requests they were seen.
+      const times = requests[0] ?? [first, first + 1.02 * SECOND, first + 2.04 * SECOND]
       const command = { destination: setup.missing, times, oneMoreAtAnswer: true }
       const run = new PingRun(lab, setup.source, command)
       return () => run.lines()

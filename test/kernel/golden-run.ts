@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly seed: string
   /** Seconds that the lab runs on after the last capture. */
   readonly rest?: number
+  /** Seconds that the set-up takes before the first frame of a capture; default 1. */
+  readonly lead?: number
   /** What work costs; without it, it takes no time. Then only for a transfer by itself. */
   readonly costs?: CostProfile
   /** Takes what passes the points as well. */
@@ -92,14 +94,14 @@ export function runScheme(
   scheme: string,
   build: (lab: Lab) => Setup,
   probes: readonly Probe[],
-  { seed, rest = 5, capture, costs }: RunOptions,
+  { seed, rest = 5, lead = 1, capture, costs }: RunOptions,
 ): SchemeRun {
   const origin = originOf(scheme)
   const kernel = recordings(scheme, probes)
   const start = Math.min(
     ...kernel.flatMap(({ points }) => framesOf(points).map(({ time }) => time)),
   )
-  const at = origin + (start - 1) * SECOND
+  const at = origin + (start - lead) * SECOND
   const lab = new Lab({ seed, at, ...(costs === undefined ? {} : { costs }) })
   const setup = build(lab)
   lab.switchOffloadsOff()

@@ -2,6 +2,7 @@ import type { CostProfile } from '../../src/cpu/cost-profile.ts'
 import { Machine } from '../../src/cpu/machine.ts'
 import { Bridge } from '../../src/host/bridge.ts'
 import { Commands } from '../../src/host/commands.ts'
+import { Host } from '../../src/host/host.ts'
 import { HostDevice } from '../../src/host/host-device.ts'
 import { Ledger } from '../../src/measure/ledger.ts'
 import { addTap, type Tap } from '../../src/measure/tap.ts'
@@ -55,10 +56,8 @@ export class Lab {
 
   /** `ip netns add`. The kernel has br_netfilter, which starts switched on in each namespace. */
   addNode(name: string): Commands {
-    const commands = new Commands(new NetNamespace(this.kernel, name))
-    commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
-    this.nodes.set(name, commands)
-    return commands
+    this.adopt(new NetNamespace(this.kernel, name))
+    return this.on(name)
   }
 
   /** What an administrator types in a node. */
@@ -150,6 +149,36 @@ export class Lab {
       this.route(`h${h}`, 'default', { via: '192.168.50.254' })
       host.sysctl('net.ipv4.ip_forward', 1)
     }
+  }
+
+  /** As `underlay`, with hosts on which a daemon of ours can be started. */
+  underlayOfHosts(count: number): Host[] {
+    const sw = this.addNode('sw')
+    this.bridge('sw', 'sw0', 1500)
+    sw.sysctl('net.bridge.bridge-nf-call-iptables', 0)
+    return Array.from({ length: count }, (_, i) => {
+      const h = i + 1
+      const addressing = {
+        address: ipv4(hostAddress(h)),
+        prefixLength: 24,
+        gateway: ipv4('192.168.50.254'),
+      }
+      const host = new Host(this.kernel, `h${h}`, addressing, (root) => {
+        this.adopt(root)
+        const macs = { mac: `52:54:00:00:01:0${h}`, peerMac: `52:54:00:00:00:0${h}` }
+        this.veth(['sw', `p${h}`], [`h${h}`, 'eth0'], 1500, macs)
+        sw.link.master(`p${h}`, 'sw0')
+        return this.device(`h${h}`, 'eth0')
+      })
+      return host
+    })
+  }
+
+  /** Takes a namespace that somebody else has made for a node. */
+  adopt(namespace: NetNamespace, node = namespace.name): void {
+    const commands = new Commands(namespace)
+    commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
+    this.nodes.set(node, commands)
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { MetricInfo } from '../../study/sweep/metrics.ts'
 import type { Dimension, SweepResult } from '../../study/sweep/result.ts'
+import type { Chart, DimensionAxis, HeatMap, HeatPanel, Line, LineChart } from '../charts/chart.ts'
+import { commonScale, type Scale, scaleOf } from '../charts/scale.ts'
 import { CellIndex, meansOf, pointsOf } from './cells.ts'
-import type { Chart, DimensionAxis, HeatMap, HeatPanel, Line, LineChart } from './chart.ts'
 import {
   dimensionTitle,
   isNumeric,
@@ -10,7 +11,6 @@ import {
   seriesNames,
   shownMetrics,
 } from './names.ts'
-import { commonScale, type Scale, scaleOf } from './scale.ts'
 
 /** Heat maps in one picture; what is more goes to further pictures. */
 const PANELS_MAX = 9

@@ -1,10 +1,10 @@
 import type { MetricUnit } from '../../study/sweep/metrics.ts'
 import type { Knee, KneeSide, Search, SweepResult } from '../../study/sweep/result.ts'
+import { isOpen, ownEstimateText } from '../charts/scale.ts'
 import { formatCount, plural } from '../format.ts'
 import { type Layout, paint, wrap } from '../lines.ts'
 import { gridLines } from './grid.ts'
 import { pointText, seriesNames } from './names.ts'
-import { isOpen, ownEstimateText } from './scale.ts'
 
 /** Lines of points of which it is told that they cross the value again. */
 const CONTRADICTIONS_MAX = 3

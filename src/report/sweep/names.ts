@@ -1,6 +1,6 @@
 import type { MetricInfo } from '../../study/sweep/metrics.ts'
 import type { Dimension, SweepCell, SweepPlan } from '../../study/sweep/result.ts'
-import type { Scale } from './scale.ts'
+import type { Scale } from '../charts/scale.ts'
 
 /** What tells the series apart: the variant, the panel too where there are several. */
 export function seriesNames({ series, scenario }: SweepPlan): readonly string[] {

@@ -1,11 +1,11 @@
 import type { MetricInfo } from '../../study/sweep/metrics.ts'
 import type { SweepResult } from '../../study/sweep/result.ts'
+import { commonScale, estimateText, ownEstimateText, type Scale } from '../charts/scale.ts'
 import { formatCount } from '../format.ts'
 import { type Layout, paint, wrap } from '../lines.ts'
 import { CellIndex, meansOf, pointsOf } from './cells.ts'
 import { type GridColumn, gridLines } from './grid.ts'
 import { metricTitle, seriesNames, shownMetrics } from './names.ts'
-import { commonScale, estimateText, ownEstimateText, type Scale } from './scale.ts'
 import { logarithms, sparkline } from './sparkline.ts'
 
 /** More lines of one table nobody reads at a terminal. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { KneeSide, SweepResult } from '../../study/sweep/result.ts'
+import { toSvg } from '../charts/svg.ts'
 import { chartsOf } from './charts.ts'
 import { dimension, estimate, metric, sampleSweep } from './sample-sweep.ts'
-import { toSvg } from './svg.ts'
 import { sweepFiles } from './sweep-files.ts'
 
 const HOSTS = dimension('containers.perHost', [8, 16, 32, 64], 'geometric')

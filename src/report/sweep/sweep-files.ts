@@ -16,7 +16,7 @@ export async function loadWriters() {
   const [{ toCsv }, { toParquet }, { toSvg }] = await Promise.all([
     import('./csv.ts'),
     import('./parquet.ts'),
-    import('./svg.ts'),
+    import('../charts/svg.ts'),
   ])
   return { toCsv, toParquet, toSvg }
 }

@@ -12,18 +12,32 @@ import { attachToBridge } from '../attach-veth.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../contract.ts'
 import type { SubnetFile } from './subnet-file.ts'
 
-export const BRIDGE = 'cni0'
-
 const gatewayOf = ({ base }: Ipv4Prefix): Ipv4Address => (base + 1) | 0
 
 /** CNI's plugins flannel, bridge and host-local: they attach containers by what flanneld wrote. */
 export class CniPlugins {
   private readonly host: Host
-  /** Of host-local, whose files outlive a change of the subnet. */
+  private readonly bridge: string
+  /** Of host-local, whose files outlive a change of the subnet and a reboot. */
   private readonly pools: { readonly subnet: Ipv4Prefix; readonly pool: AddressPool }[] = []
+  private readonly reserved: { readonly address: Ipv4Address; readonly pool: AddressPool }[] = []
 
-  constructor(host: Host) {
+  /** @param bridge of the configuration. */
+  constructor(host: Host, bridge: string) {
     this.host = host
+    this.bridge = bridge
+  }
+
+  /** kubelet's first deed after a reboot is to tear down the sandboxes of before. */
+  rebooted(): void {
+    for (const { pool, address } of this.reserved) pool.release(address)
+    this.reserved.length = 0
+  }
+
+  /** As the operator cleans up a host. */
+  deleteBridge(): void {
+    const { root, commands } = this.host
+    if (root.device(this.bridge) !== undefined) commands.link.delete(this.bridge)
   }
 
   add(container: ContainerSpec, file: SubnetFile): Endpoint | AttachError {
@@ -32,7 +46,10 @@ export class CniPlugins {
     if (address instanceof AttachError) return address
     const endpoint = this.ensureBridge(file) ?? this.join(container, address, subnet, mtu)
     if (endpoint instanceof AttachError) this.poolOf(subnet).release(address)
-    else this.addRoutes(container, file)
+    else {
+      this.reserved.push({ address, pool: this.poolOf(subnet) })
+      this.addRoutes(container, file)
+    }
     return endpoint
   }
 
@@ -43,7 +60,7 @@ export class CniPlugins {
     mtu: number,
   ): Endpoint | AttachError {
     return attachToBridge(this.host.commands, container, {
-      bridge: BRIDGE,
+      bridge: this.bridge,
       mtu,
       address,
       length,
@@ -65,17 +82,19 @@ export class CniPlugins {
     const { commands, root } = this.host
     const { length } = subnet
     const address = gatewayOf(subnet)
-    const existing = root.device(BRIDGE)
+    const existing = root.device(this.bridge)
     if (existing) {
       if (existing.addresses.some((own) => own.address === address)) return null
       const text = formatPrefix({ base: address, length })
       return new AttachError(
-        `failed to set bridge addr: "${BRIDGE}" already has an IP address different from ${text}`,
+        `failed to set bridge addr: "${this.bridge}" already has an IP address different from ${text}`,
       )
     }
-    commands.link.add({ name: BRIDGE, type: 'bridge', mtu })
-    commands.link.up(BRIDGE)
-    commands.addr.add({ address, length }, BRIDGE)
+    commands.link.add({ name: this.bridge, type: 'bridge', mtu })
+    commands.link.up(this.bridge)
+    commands.addr.add({ address, length }, this.bridge)
+    // Else it would change with the ports, and containers would send to one that is gone.
+    commands.link.address(this.bridge)
     return null
   }
 
@@ -100,9 +119,12 @@ export class CniPlugins {
 
   del({ namespace, device: name, address }: Endpoint): void {
     const device = namespace.device(name)
-    if (!device) return
-    device.destroy()
-    namespace.removeDevice(device)
-    this.pools.find(({ subnet }) => contains(subnet, address))?.pool.release(address)
+    if (device !== undefined) {
+      device.destroy()
+      namespace.removeDevice(device)
+    }
+    const at = this.reserved.findIndex((each) => each.address === address)
+    const [own] = at < 0 ? [] : this.reserved.splice(at, 1)
+    own?.pool.release(address)
   }
 }

@@ -3,12 +3,14 @@ import type { Host } from '../../host/host.ts'
 import { type Process, sleep } from '../../sim/process.ts'
 import { SECOND } from '../../sim/units.ts'
 import { formatPrefix, type Ipv4Address, type Ipv4Prefix } from '../../wire/ipv4-address.ts'
-import { type Backend, makeBackend } from './backend.ts'
+import type { Backend } from './backend/backend.ts'
+import { makeBackend } from './backend/make.ts'
 import { randomUnicastMac } from './lease.ts'
 import { leaseOf } from './lease-record.ts'
 import { LeaseWatcher } from './lease-watcher.ts'
 import type { NetworkConfig } from './network-config.ts'
 import type { FlannelOptions } from './options.ts'
+import { RuleKeeper, type Subnets } from './rule-keeper.ts'
 import type { SubnetFile } from './subnet-file.ts'
 import { type LeaseEvent, ManagerError, type SubnetManager } from './subnet-manager.ts'
 
@@ -19,11 +21,20 @@ const CONFIG_RETRY = SECOND
 const BEHIND_NAT =
   "your PublicIP differs from interface IP, meaning that probably you're on a NAT, which breaks host-gw backend"
 
+/** @returns why flanneld does not start, or null. */
+export function startFault(
+  host: Host,
+  { backend }: FlannelOptions,
+  publicIp: Ipv4Address,
+): string | null {
+  return backend === 'host-gw' && publicIp !== host.address ? BEHIND_NAT : null
+}
+
 /** What a start of flanneld finds on its host and leaves there. */
 export interface HostState {
   readonly host: Host
-  /** Restores the rules for a network and the host's subnet of it. */
-  setRules(network: Ipv4Prefix, subnet: Ipv4Prefix): void
+  /** What an earlier start has written. */
+  readonly file: SubnetFile | null
   writeSubnetFile(file: SubnetFile): void
 }
 
@@ -39,7 +50,6 @@ export class Flanneld {
   private readonly manager: SubnetManager
   private readonly options: FlannelOptions
   private readonly publicIp: Ipv4Address
-  private backend: Backend | null = null
 
   constructor(
     program: Program,
@@ -52,36 +62,40 @@ export class Flanneld {
     this.manager = manager
     this.options = options
     this.publicIp = publicIp
-    program.ended.wait(program.simulator, () => this.backend?.stop())
   }
 
   /** Runs until the lease is lost or a step fails; then the program exits. */
   *run(): Process {
     const config = yield* this.awaitConfig()
-    const { host } = this.state
-    if (this.options.backend === 'host-gw' && this.publicIp !== host.address) {
-      return this.exit(`Error registering network: ${BEHIND_NAT}`)
-    }
-    const mac = randomUnicastMac(this.program.random)
-    const backend = makeBackend(host, mac, this.options, (line) => this.log(line))
-    this.backend = backend
+    const fault = startFault(this.state.host, this.options, this.publicIp)
+    if (fault !== null) return this.exit(`Error registering network: ${fault}`)
+    const { program, options } = this
+    const mac = this.manager.storedMac() ?? randomUnicastMac(program.random)
+    const backend = makeBackend({ host: this.state.host, program, options }, mac)
     const subnet = yield* this.manager.acquireLease({
       publicIp: this.publicIp,
-      backendType: this.options.backend,
+      backendType: backend.type,
       vtepMac: backend.vtepMac,
     })
     if (subnet instanceof ManagerError) {
       return this.exit(`Error registering network: failed to acquire lease: ${subnet.text}`)
     }
-    backend.configure(subnet)
-    this.state.setRules(config.network, subnet)
-    const mtu = this.options.mtu ?? backend.mtu
-    this.state.writeSubnetFile({ network: config.network, subnet, mtu })
-    this.log('Wrote subnet file to /run/flannel/subnet.env')
-    this.program.spawn(this.watch(subnet, backend))
+    const refusal = backend.configure(subnet)
+    if (refusal !== null) return this.exit(`Error registering network: ${refusal}`)
+    this.settle({ network: config.network, subnet }, backend)
+    program.spawn(this.watch(subnet, backend))
     yield* this.manager.completeLease()
     this.log('Lease has been revoked. Shutting down daemon.')
     this.exit('Exiting cleanly...')
+  }
+
+  /** Rules, and the file with which the network is there for containers. */
+  private settle(subnets: Subnets, backend: Backend): void {
+    const { state, options } = this
+    const rules = new RuleKeeper(state.host, options, subnets, state.file)
+    this.program.spawn(rules.resync())
+    state.writeSubnetFile({ ...subnets, mtu: options.mtu ?? backend.mtu })
+    this.log('Wrote subnet file to /run/flannel/subnet.env')
   }
 
   private *awaitConfig(): Process<NetworkConfig> {
@@ -105,7 +119,8 @@ export class Flanneld {
 
   private apply({ type, lease: { subnet, attributes } }: LeaseEvent, backend: Backend): void {
     const backendType = attributes?.backendType ?? ''
-    if (attributes === null || backendType !== this.options.backend) {
+    const isOurs = backend.type === '' || backendType === backend.type
+    if (attributes === null || !isOurs) {
       const { backend: own } = this.options
       this.log(`ignoring non-${own} subnet (${formatPrefix(subnet)}): type=${backendType}`)
       return

@@ -1,11 +1,14 @@
 import { formatPrefix } from '../../wire/ipv4-address.ts'
-import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
-import { deviceName, VXLAN_OVERHEAD } from './backend.ts'
-import { BRIDGE } from './cni.ts'
+import type { Scheme, SchemeContext, SchemeFinding, Showcase } from '../contract.ts'
+import { overheadOf } from './backend/backend.ts'
+import { tunnelDeviceOf } from './backend/make.ts'
 import { checkManager, noteOf } from './manager-options.ts'
-import { type FlannelOptions, flannelOptions, isEtcd, subnetLengthOf } from './options.ts'
+import { type FlannelOptions, flannelOptions, isEtcd, portOf, subnetLengthOf } from './options.ts'
 import { startManaged } from './start-managed.ts'
 import { StaticFlanneld } from './static-daemon.ts'
+
+/** ETH_MIN_MTU. */
+const MTU_MIN = 68
 
 /** The checks of pkg/subnet/config.go, and whether the pool has a subnet for every host. */
 function check(options: FlannelOptions, context: SchemeContext): readonly SchemeFinding[] {
@@ -23,7 +26,7 @@ function check(options: FlannelOptions, context: SchemeContext): readonly Scheme
   const members = context.hosts.filter((host) => host.containers > 0)
   const findings = [...checkRoom(options, members), ...checkManager(options, context)]
   if (findings.length > 0) return findings
-  return options.backend === 'vxlan' ? checkDevice(options, members) : []
+  return checkDevice(options, members)
 }
 
 function checkRoom(
@@ -64,30 +67,72 @@ function subnetsOf(options: FlannelOptions): number {
 
 /** Linux's limits of a device: 15 characters of name (IFNAMSIZ), an MTU of 68 (ETH_MIN_MTU). */
 function checkDevice(
-  { vni }: FlannelOptions,
+  options: FlannelOptions,
   members: SchemeContext['hosts'],
 ): readonly SchemeFinding[] {
-  const name = deviceName(vni)
+  const name = tunnelDeviceOf(options) ?? ''
   if (name.length > 15) {
     const message = `the device of this VNI would be called ${name}, more than Linux's 15 characters`
     return [{ path: ['vni'], message, remedy: 'a VNI of at most 9999999' }]
   }
-  const narrow = members.find((host) => host.mtu - VXLAN_OVERHEAD < 68)
+  const overhead = overheadOf(options)
+  const narrow = members.find((host) => host.mtu - overhead < MTU_MIN)
   if (!narrow) return []
-  const left = narrow.mtu - VXLAN_OVERHEAD
-  const message = `VXLAN leaves ${left} bytes of the ${narrow.mtu} that the NIC of ${narrow.name} takes`
-  return [{ path: ['backend'], message, remedy: 'an MTU of the NIC of at least 118 bytes' }]
+  const { backend } = options
+  const left = narrow.mtu - overhead
+  const message = `${backend} leaves ${left} bytes of the ${narrow.mtu} that the NIC of ${narrow.name} takes`
+  const remedy = `an MTU of the NIC of at least ${MTU_MIN + overhead} bytes`
+  return [{ path: ['backend'], message, remedy }]
+}
+
+/** What two networks of a host cannot both have. Chains they share, and put right every 5 s. */
+function claims(options: FlannelOptions): readonly string[] {
+  const { backend, bridge } = options
+  const device = tunnelDeviceOf(options)
+  return [
+    bridge,
+    ...(device === null ? [] : [device]),
+    ...(backend === 'udp' ? [`UDP port ${portOf(options)}`] : []),
+  ]
+}
+
+function variant({ backend, directRouting, subnetManager }: FlannelOptions): string {
+  const hasTunnel = backend === 'vxlan' || backend === 'ipip'
+  const direct = directRouting && hasTunnel ? '+DirectRouting' : ''
+  const manager = subnetManager === 'static' ? '' : `/${subnetManager}`
+  return `flannel/${backend}${direct}${manager}`
+}
+
+/** Subnets come out of etcd; its name leaves that out, as it is so in all of them. */
+function showcaseOf(options: { backend: string; directRouting?: boolean }): Showcase {
+  const another = { subnet: '10.245.0.0/16', bridge: 'cni1', etcdPrefix: '/coreos.com/network2' }
+  return {
+    name: `flannel/${options.backend}${options.directRouting === true ? '+DirectRouting' : ''}`,
+    options: { ...options, subnetManager: 'etcd-v3' },
+    another: {
+      ...another,
+      ...(options.backend === 'vxlan' ? { vni: 2 } : {}),
+      ...(options.backend === 'udp' ? { port: 8286 } : {}),
+    },
+    store: { kind: 'etcd', members: 3 },
+  }
 }
 
 export const flannelScheme: Scheme<FlannelOptions> = {
   name: 'flannel',
-  summary: 'A subnet for each host out of one pool; VXLAN or routes between the hosts.',
+  summary: 'A subnet for each host out of one pool; tunnels or routes between the hosts.',
   options: flannelOptions,
-  variant: ({ backend, subnetManager }) =>
-    subnetManager === 'static' ? `flannel/${backend}` : `flannel/${backend}/${subnetManager}`,
-  claims: ({ vni }) => [BRIDGE, deviceName(vni), 'the chain FLANNEL-POSTRTG'],
+  variant,
+  claims,
   check,
   note: noteOf,
+  showcase: [
+    { backend: 'vxlan' },
+    { backend: 'vxlan', directRouting: true },
+    { backend: 'host-gw' },
+    { backend: 'ipip' },
+    { backend: 'udp' },
+  ].map((options) => showcaseOf(options)),
   startHost: (host, network) =>
     network.options.subnetManager === 'static'
       ? new StaticFlanneld(host, network)

@@ -13,6 +13,7 @@ import type { FlannelVersion } from './options.ts'
 /** What a host tells of itself (LeaseAttrs of pkg/lease). */
 export interface LeaseAttributes {
   readonly publicIp: Ipv4Address
+  /** Empty of the udp backend, which says nothing of itself. */
   readonly backendType: string
   readonly vtepMac: MacAddress | null
 }
@@ -38,7 +39,7 @@ export function encodeAttributes(
     PublicIP: formatIpv4(publicIp),
     // IPv6 came with 0.14.
     ...(version === '0.11' ? {} : { PublicIPv6: null }),
-    BackendType: backendType,
+    ...(backendType === '' ? {} : { BackendType: backendType }),
     ...(vtepMac === null ? {} : { BackendData: backendData(vtepMac, vni, version) }),
   })
 }

@@ -2,7 +2,7 @@ import type { RandomStream } from '../../sim/random.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../../wire/ipv4-address.ts'
 import { type MacAddress, macOf } from '../../wire/mac-address.ts'
 import type { NetworkSpec } from '../contract.ts'
-import { type FlannelOptions, subnetLengthOf } from './options.ts'
+import { type FlannelOptions, publicIpOf, subnetLengthOf } from './options.ts'
 
 /** A host's subnet as the others see it. */
 export interface Lease {
@@ -27,10 +27,10 @@ export function staticLeases(network: NetworkSpec<FlannelOptions>): readonly Sta
   let known = leases.get(network)
   if (!known) {
     const length = subnetLengthOf(network.options)
-    known = network.members.map(({ host, address }, i) => ({
-      host,
+    known = network.members.map((member, i) => ({
+      host: member.host,
       subnet: { base: (network.options.subnet.base + i * 2 ** (32 - length)) | 0, length },
-      publicIp: address,
+      publicIp: publicIpOf(network.options, member),
       vtepMac: randomUnicastMac(network.random),
     }))
     leases.set(network, known)

@@ -1,6 +1,6 @@
 import { formatPrefix, type Ipv4Prefix, parsePrefix } from '../../wire/ipv4-address.ts'
 import { parseObject } from './lease-record.ts'
-import { type FlannelOptions, subnetLengthOf } from './options.ts'
+import { type FlannelOptions, portOf, subnetLengthOf } from './options.ts'
 
 /** net-conf.json, the key `config`: as far as subnets are concerned (pkg/subnet/config.go). */
 export interface NetworkConfig {
@@ -13,12 +13,25 @@ export interface NetworkConfig {
 
 /** What an operator writes. */
 export function networkConfigText(options: FlannelOptions): string {
-  const { backend, vni, port } = options
   return JSON.stringify({
     Network: formatPrefix(options.subnet),
     SubnetLen: subnetLengthOf(options),
-    Backend: backend === 'vxlan' ? { Type: backend, VNI: vni, Port: port } : { Type: backend },
+    Backend: { Type: options.backend, ...backendOptions(options) },
   })
+}
+
+function backendOptions(options: FlannelOptions): object {
+  const direct = options.directRouting ? { DirectRouting: true } : {}
+  switch (options.backend) {
+    case 'vxlan':
+      return { VNI: options.vni, Port: portOf(options), ...direct }
+    case 'udp':
+      return { Port: portOf(options) }
+    case 'ipip':
+      return direct
+    default:
+      return {}
+  }
 }
 
 /** @returns the configuration, or why it is none. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { SECOND } from '../../sim/units.ts'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import { VXLAN_PORT_LINUX } from '../../wire/vxlan.ts'
 import type { NetworkMember } from '../contract.ts'
 import { count, duration, ipv4Address, ipv4Prefix, mtu } from '../option-types.ts'
 
@@ -8,14 +9,26 @@ import { count, duration, ipv4Address, ipv4Prefix, mtu } from '../option-types.t
 export const LEASE_TTL_DEFAULT = 24 * 3600 * SECOND
 export const RENEW_MARGIN_DEFAULT = 3600 * SECOND
 
+/** Of the udp backend (pkg/backend/udp). */
+const UDP_PORT_DEFAULT = 8285
+
 /** A value for each of some hosts. */
 const byHost = <T extends z.ZodType>(value: T) => z.record(z.string(), value)
 
 export const flannelOptions = z.strictObject({
   backend: z
-    .enum(['vxlan', 'host-gw'])
+    .enum(['vxlan', 'host-gw', 'ipip', 'udp'])
     .default('vxlan')
-    .describe('`vxlan`: packets in VXLAN; `host-gw`: routes by the hosts, no encapsulation.'),
+    .describe(
+      '`vxlan`: packets in VXLAN; `host-gw`: routes by the hosts, no encapsulation; `ipip`: packets ' +
+        'in IP packets; `udp`: packets in UDP, by a program on each host.',
+    ),
+  directRouting: z
+    .boolean()
+    .default(false)
+    .describe(
+      '`DirectRouting` of vxlan and ipip: hosts on a link of ours are reached without a tunnel.',
+    ),
   subnet: ipv4Prefix()
     .prefault('10.244.0.0/16')
     .describe('`Network`: the pool of which each host gets a subnet.'),
@@ -61,11 +74,18 @@ export const flannelOptions = z.strictObject({
     .prefault({})
     .describe('Subnets by host for which the operator writes keys without a TTL beforehand.'),
   vni: count(0, 16_777_215).default(1).describe('`VNI` of the vxlan backend.'),
-  port: count(1, 65535).default(8472).describe('`Port` of the vxlan backend.'),
+  port: count(1, 65535)
+    .exactOptional()
+    .describe('`Port` of the vxlan backend (default 8472) and of udp (default 8285).'),
   ipMasq: z.boolean().default(true).describe('`--ip-masq`: NAT for what leaves the network.'),
   mtu: mtu()
     .exactOptional()
     .describe('MTU of the containers and of cni0, if not that of the backend: for wrong ones.'),
+  bridge: z
+    .string()
+    .regex(/^[\w.-]{1,15}$/, { error: 'a name of at most 15 letters and digits' })
+    .default('cni0')
+    .describe('`delegate.bridge` of the CNI plugin: each network of a host has its own.'),
 })
 
 export type FlannelOptions = z.output<typeof flannelOptions>
@@ -79,6 +99,11 @@ export function isEtcd({ subnetManager }: FlannelOptions): boolean {
 /** The v2 API was there up to 0.16, the v3 API from 0.18. */
 export function versionOf({ version, subnetManager }: FlannelOptions): FlannelVersion {
   return version ?? (subnetManager === 'etcd-v2' ? '0.11' : '0.28')
+}
+
+/** `Port` with its defaults. */
+export function portOf({ backend, port }: FlannelOptions): number {
+  return port ?? (backend === 'udp' ? UDP_PORT_DEFAULT : VXLAN_PORT_LINUX)
 }
 
 /** `SubnetLen` with its default (pkg/subnet/config.go). */

@@ -1,5 +1,6 @@
 import type { Process } from '../../sim/process.ts'
 import type { Ipv4Prefix } from '../../wire/ipv4-address.ts'
+import type { MacAddress } from '../../wire/mac-address.ts'
 import type { LeaseAttributes } from './lease-record.ts'
 import type { NetworkConfig } from './network-config.ts'
 
@@ -33,6 +34,8 @@ export type Receive = (result: WatchResult) => void
 /** Who hands out subnets and tells of those of the others (pkg/subnet, Manager). */
 export interface SubnetManager {
   getNetworkConfig(): Process<NetworkConfig | ManagerError>
+  /** Of the host's VXLAN device, as an earlier start has told the others; null where that is not kept. */
+  storedMac(): MacAddress | null
   /** @returns the host's subnet. */
   acquireLease(attributes: LeaseAttributes): Process<Ipv4Prefix | ManagerError>
   /** Tells of all leases for ever. */

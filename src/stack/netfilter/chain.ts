@@ -1,3 +1,4 @@
+import type { IpSet } from '../ipset/ip-set.ts'
 import {
   HOOK_FORWARD,
   HOOK_INPUT,
@@ -57,12 +58,15 @@ export type TableState = ReadonlyMap<string, { chain: Chain; policy: Policy | nu
 /** A table: its chains by name, and the built-in ones by hook. */
 export class Table {
   readonly name: TableName
+  /** What its rules may ask. */
+  readonly sets: ReadonlyMap<string, IpSet>
   /** By hook number; null where the table has no chain. */
   readonly hooks: (Chain | null)[] = [null, null, null, null, null]
   private readonly chains = new Map<string, Chain>()
 
-  constructor(name: TableName) {
+  constructor(name: TableName, sets: ReadonlyMap<string, IpSet>) {
     this.name = name
+    this.sets = sets
     for (const hook of BUILT_IN[name]) {
       const chain = new Chain(name, HOOK_NAMES[hook]!, 'ACCEPT')
       this.hooks[hook] = chain

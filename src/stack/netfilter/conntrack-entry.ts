@@ -83,7 +83,17 @@ export class ConntrackEntry {
   }
 }
 
-/** The flow that conntrack found for a frame, or null: then the frame is INVALID. */
+/** In place of a flow: a rule of the raw table wants the packet left alone (IP_CT_UNTRACKED). */
+export class Untracked {
+  /** The namespace whose rule it was: what another namespace's frame says is not ours. */
+  readonly owner: object
+
+  constructor(owner: object) {
+    this.owner = owner
+  }
+}
+
+/** The flow that conntrack found for a frame, or null: then the frame is INVALID or untracked. */
 export function trackedBy(frame: { readonly conntrack: object | null }): TrackedTuple | null {
   return frame.conntrack instanceof TrackedTuple ? frame.conntrack : null
 }

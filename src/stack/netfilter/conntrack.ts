@@ -12,6 +12,7 @@ import {
   STATUS_SEEN_REPLY,
   TrackedTuple,
   trackedBy,
+  Untracked,
 } from './conntrack-entry.ts'
 import { ConntrackTable } from './conntrack-table.ts'
 import {
@@ -59,6 +60,8 @@ export class Conntrack {
     const known = trackedBy(frame)
     // The loopback device and a bridge under the same rules bring a packet here a second time.
     if (known !== null && known.entry.owner === this) return frame
+    if (frame.conntrack instanceof Untracked && frame.conntrack.owner === this.namespace)
+      return frame
     this.namespace.spend(STAGE_CONNTRACK, frame)
     const found = this.flowOf(frame, hook)
     if (found === FULL) {

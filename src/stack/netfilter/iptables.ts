@@ -17,13 +17,20 @@ import { IptablesError } from './words.ts'
  * | -m icmp | --icmp-type, by name or number, with code |
  * | -m conntrack | --ctstate |
  * | -m mark | --mark value[/mask] |
+ * | -m policy | --dir in --pol ipsec, none |
+ * | -m u32 | --u32 |
  * | -m comment | --comment |
- * | -m addrtype | --src-type LOCAL, --dst-type LOCAL |
+ * | -m addrtype | --src-type LOCAL, --dst-type LOCAL, --limit-iface-in, --limit-iface-out |
+ * | -m multiport | --sports --dports --ports, with ranges, 15 slots |
+ * | -m set | --match-set NAME src or dst[,..] |
+ * | -m rpfilter | --loose --validmark --accept-local --invert, in raw and mangle; no rules by mark |
  * | -m physdev | --physdev-in --physdev-out --physdev-is-bridged |
  * | -j MARK | --set-xmark --set-mark --or-mark --and-mark --xor-mark |
  * | -j REJECT | --reject-with icmp-* (no tcp-reset) |
  * | -j MASQUERADE | --to-ports --random-fully |
  * | -j SNAT, DNAT | --to-source, --to-destination: one address [:port[-port]]; SNAT --random-fully |
+ * | -j CT, NOTRACK | --notrack, in raw |
+ * | -j LOG | --log-prefix --log-level |
  * | -j | ACCEPT DROP RETURN, chains |
  *
  * Everything else is refused with an IptablesError that names the word, never ignored.
@@ -106,6 +113,12 @@ export class Iptables {
   /** What `iptables-save` prints, without its clock and version; empty while there are no tables. */
   save(): string {
     return this.namespace.filter?.save() ?? ''
+  }
+
+  /** Grows with every command that was carried out, by whomever. */
+  get generation(): number {
+    const { filter } = this.namespace
+    return filter instanceof Netfilter ? filter.generation : 0
   }
 
   /** The rules of the namespace, which begin to exist with the first command. */

@@ -5,13 +5,21 @@ import {
   MATCH_CONNTRACK_STATE,
   MATCH_DESTINATION_LOCAL,
   MATCH_DESTINATION_PORT,
+  MATCH_DESTINATION_PORTS,
+  MATCH_EITHER_PORTS,
+  MATCH_FLAG,
   MATCH_ICMP_TYPE,
   MATCH_MARK,
   MATCH_PHYSDEV_BRIDGED,
   MATCH_PHYSDEV_IN,
   MATCH_PHYSDEV_OUT,
+  MATCH_POLICY,
+  MATCH_RPFILTER,
+  MATCH_SET,
   MATCH_SOURCE_LOCAL,
   MATCH_SOURCE_PORT,
+  MATCH_SOURCE_PORTS,
+  MATCH_U32,
   Match,
   STATE_DESTINATION_NAT,
   STATE_ESTABLISHED,
@@ -22,7 +30,8 @@ import {
   STATE_UNTRACKED,
 } from './match.ts'
 import { hex, parseMasked, parsePorts, portsText } from './target.ts'
-import { IptablesError, parseNumber } from './words.ts'
+import { parseU32, u32Text } from './u32.ts'
+import { IptablesError, parseNumber, quoted } from './words.ts'
 
 interface MatchModule {
   /** Its options in the order in which they are printed. */
@@ -31,6 +40,8 @@ interface MatchModule {
   readonly needsOption: boolean
   /** The protocol that the rule must have; with it, the module need not be named. */
   readonly protocol: number | null
+  /** Whether the rule must have a protocol with ports. */
+  readonly needsPorts?: boolean
 }
 
 const PORTS = ['--sport', '--dport']
@@ -40,8 +51,35 @@ const MODULES = new Map<string, MatchModule>([
   ['icmp', { options: ['--icmp-type'], needsOption: true, protocol: PROTOCOL_ICMP }],
   ['conntrack', { options: ['--ctstate'], needsOption: true, protocol: null }],
   ['mark', { options: ['--mark'], needsOption: true, protocol: null }],
+  ['policy', { options: ['--dir', '--pol'], needsOption: true, protocol: null }],
+  ['u32', { options: ['--u32'], needsOption: true, protocol: null }],
   ['comment', { options: ['--comment'], needsOption: true, protocol: null }],
-  ['addrtype', { options: ['--src-type', '--dst-type'], needsOption: true, protocol: null }],
+  [
+    'addrtype',
+    {
+      options: ['--src-type', '--dst-type', '--limit-iface-in', '--limit-iface-out'],
+      needsOption: true,
+      protocol: null,
+    },
+  ],
+  [
+    'multiport',
+    {
+      options: ['--sports', '--dports', '--ports'],
+      needsOption: true,
+      protocol: null,
+      needsPorts: true,
+    },
+  ],
+  ['set', { options: ['--match-set'], needsOption: true, protocol: null }],
+  [
+    'rpfilter',
+    {
+      options: ['--loose', '--validmark', '--accept-local', '--invert'],
+      needsOption: false,
+      protocol: null,
+    },
+  ],
   [
     'physdev',
     {
@@ -100,10 +138,40 @@ export function moduleOfProtocol(protocol: number): string | undefined {
   return undefined
 }
 
+const LONG_OPTIONS = new Map([
+  ['--source-port', '--sport'],
+  ['--destination-port', '--dport'],
+  ['--source-ports', '--sports'],
+  ['--destination-ports', '--dports'],
+])
+
 /** Long names that mean the same. */
 export function canonicalOption(option: string): string {
-  if (option === '--source-port') return '--sport'
-  return option === '--destination-port' ? '--dport' : option
+  return LONG_OPTIONS.get(option) ?? option
+}
+
+/**
+ * Brings together what the options of one `-m` say of each other. rpfilter becomes one match, whose words
+ * stay as they were. Throws IptablesError for what does not go together.
+ */
+export function completeGroup(module: string, matches: Match[]): void {
+  const has = (option: string) => matches.some((match) => match.option === option)
+  if (module === 'addrtype') {
+    const [limitsIn, limitsOut] = [has('--limit-iface-in'), has('--limit-iface-out')]
+    if (limitsIn && limitsOut) {
+      throw new IptablesError('only one limiting interface may be given', '--limit-iface-out')
+    }
+    for (const match of matches) match.limit = limitsIn ? 'in' : limitsOut ? 'out' : ''
+  }
+  if (module === 'policy' && !(has('--dir') && has('--pol'))) {
+    throw new IptablesError('"-m policy" needs --dir and --pol', '--pol')
+  }
+  if (module === 'rpfilter') {
+    const test = new Match(MATCH_RPFILTER, '', '', has('--invert'))
+    test.isLoose = has('--loose')
+    test.acceptsLocal = has('--accept-local')
+    matches.push(test)
+  }
 }
 
 /** Reads one option of a module. Throws IptablesError for a wrong argument. */
@@ -119,6 +187,12 @@ export function parseMatch(option: string, invert: boolean, argument: () => stri
       return conntrackState(argument(), invert)
     case '--mark':
       return mark(argument(), invert)
+    case '--dir':
+      return policyDirection(argument(), invert)
+    case '--pol':
+      return policy(argument(), invert)
+    case '--u32':
+      return u32(argument(), invert)
     case '--comment':
       return comment(argument(), invert)
     case '--src-type':
@@ -129,9 +203,46 @@ export function parseMatch(option: string, invert: boolean, argument: () => stri
       return physdev(MATCH_PHYSDEV_IN, option, argument(), invert)
     case '--physdev-out':
       return physdev(MATCH_PHYSDEV_OUT, option, argument(), invert)
-    default:
+    case '--physdev-is-bridged':
       return new Match(MATCH_PHYSDEV_BRIDGED, option, '', invert)
+    case '--sports':
+      return multiport(MATCH_SOURCE_PORTS, option, argument(), invert)
+    case '--dports':
+      return multiport(MATCH_DESTINATION_PORTS, option, argument(), invert)
+    case '--ports':
+      return multiport(MATCH_EITHER_PORTS, option, argument(), invert)
+    case '--match-set':
+      return matchSet(argument(), argument(), invert)
+    default:
+      if (invert) throw new IptablesError(`"${option}" cannot be inverted`, option)
+      return new Match(MATCH_FLAG, option, '', false)
   }
+}
+
+/** XT_MULTI_PORTS: a range takes two. */
+const PORT_SLOTS = 15
+
+function multiport(kind: number, option: string, word: string, invert: boolean): Match {
+  const ranges = word.split(',').map((one) => parsePorts(one, ':'))
+  let slots = 0
+  for (const [first, last] of ranges) slots += first === last ? 1 : 2
+  if (slots > PORT_SLOTS) throw new IptablesError('too many ports specified', word)
+  const text = ranges.map(([first, last]) => portsText(first, last, ':')).join(',')
+  const match = new Match(kind, option, text, invert)
+  match.ranges = ranges
+  return match
+}
+
+function matchSet(name: string, directions: string, invert: boolean): Match {
+  const words = directions.split(',')
+  if (words.length > 2 || words.some((word) => word !== 'src' && word !== 'dst')) {
+    throw new IptablesError(`"${directions}" is not src or dst`, directions)
+  }
+  const match = new Match(MATCH_SET, '--match-set', `${name} ${directions}`, invert)
+  match.setName = name
+  match.firstIsSource = words[0] === 'src'
+  match.secondIsSource = words[1] === 'src'
+  return match
 }
 
 function ports(kind: number, option: string, word: string, invert: boolean): Match {
@@ -185,17 +296,35 @@ function mark(word: string, invert: boolean): Match {
   return match
 }
 
+function policyDirection(word: string, invert: boolean): Match {
+  if (invert) throw new IptablesError('"--dir" cannot be inverted', '--dir')
+  if (word !== 'in') throw new IptablesError(`direction "${word}" is not modelled, only in`, word)
+  return new Match(MATCH_FLAG, '--dir', word, false)
+}
+
+function policy(word: string, invert: boolean): Match {
+  if (invert) throw new IptablesError('"--pol" cannot be inverted', '--pol')
+  if (word !== 'ipsec' && word !== 'none') {
+    throw new IptablesError(`"${word}" is neither ipsec nor none`, word)
+  }
+  const match = new Match(MATCH_POLICY, '--pol', word, false)
+  match.first = word === 'ipsec' ? 1 : 0
+  return match
+}
+
+function u32(word: string, invert: boolean): Match {
+  const tests = parseU32(word)
+  const match = new Match(MATCH_U32, '--u32', `"${u32Text(tests)}"`, invert)
+  match.tests = tests
+  return match
+}
+
 function comment(word: string, invert: boolean): Match {
   if (invert) throw new IptablesError('"--comment" cannot be inverted', '--comment')
   if (word.length > COMMENT_BYTES_MAX) {
     throw new IptablesError(`comment is longer than ${COMMENT_BYTES_MAX} bytes`, word)
   }
   return new Match(MATCH_COMMENT, '--comment', quoted(word), false)
-}
-
-/** xtables_save_string: quotes only where a shell would need them. */
-function quoted(text: string): string {
-  return /^[-_0-9A-Za-z]+$/.test(text) ? text : `"${text.replace(/["\\']/g, '\\$&')}"`
 }
 
 function addressType(kind: number, option: string, word: string, invert: boolean): Match {

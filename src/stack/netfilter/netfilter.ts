@@ -3,6 +3,7 @@ import type { Frame } from '../../wire/frame.ts'
 import { ICMP_DEST_UNREACH } from '../../wire/icmp.ts'
 import { contains, type Ipv4Address, maskOf } from '../../wire/ipv4-address.ts'
 import type { NetDevice } from '../device.ts'
+import type { IpSet } from '../ipset/ip-set.ts'
 import {
   HOOK_FORWARD,
   HOOK_INPUT,
@@ -43,6 +44,8 @@ import { TARGET_ACCEPT, TARGET_DROP, TARGET_MASQUERADE, TARGET_REJECT } from './
  */
 export class Netfilter implements PacketFilter {
   conntrack: Conntrack | null = null
+  /** Grows with every command: who looks after rules of its own compares it. */
+  generation = 0
   private readonly namespace: NetNamespace
   private raw: Table | null = null
   private mangle: Table | null = null
@@ -60,7 +63,7 @@ export class Netfilter implements PacketFilter {
   table(name: TableName): Table {
     const existing = this.tableIfAny(name)
     if (existing !== null) return existing
-    const table = new Table(name)
+    const table = new Table(name, this.namespace.ipsets)
     switch (name) {
       case 'raw':
         this.raw = table
@@ -93,6 +96,7 @@ export class Netfilter implements PacketFilter {
 
   /** Turns conntrack on if a rule of a table that has changed needs it. */
   activate(table: Table): void {
+    this.generation++
     if (this.conntrack !== null) return
     const needed = table.list().some(({ rules }) => rules.some((rule) => rule.needsConntrack))
     if (needed) this.track()
@@ -106,6 +110,21 @@ export class Netfilter implements PacketFilter {
   /** What `iptables-save` prints of the tables in use. */
   save(): string {
     return TABLE_NAMES.map((name) => this.tableIfAny(name)?.toString() ?? '').join('')
+  }
+
+  referencesTo(set: IpSet): number {
+    let count = 0
+    for (const name of TABLE_NAMES) {
+      for (const { rules } of this.tableIfAny(name)?.list() ?? []) {
+        for (const rule of rules) if (rule.asks(set)) count++
+      }
+    }
+    return count
+  }
+
+  /** What LOG rules wrote into the kernel's log, the newest last. */
+  get log(): readonly string[] {
+    return this.walk.log
   }
 
   run(hook: number, frame: Frame, input: NetDevice | null, output: NetDevice | null): Frame | null {

@@ -1,7 +1,9 @@
 import { type Ipv4Prefix, maskOf, parseIpv4, parsePrefix } from '../../wire/ipv4-address.ts'
 import type { Chain, Table } from './chain.ts'
+import type { Match } from './match.ts'
 import {
   canonicalOption,
+  completeGroup,
   matchModule,
   moduleOfProtocol,
   parseDevice,
@@ -35,6 +37,8 @@ const LONG_NAMES = new Map([
 /** Chains before which the way out, or behind which the way in, is not known. */
 const NO_INPUT = new Set(['OUTPUT', 'POSTROUTING'])
 const NO_OUTPUT = new Set(['PREROUTING', 'INPUT'])
+
+const WITH_PORTS = ['tcp', 'udp', 'sctp']
 
 /** Collects the words of one rule, whose chain may be named before, between or behind them. */
 export class RuleParser {
@@ -143,12 +147,7 @@ export class RuleParser {
     target.check(table.name)
     this.checkDevices(chain)
     this.checkProtocol(target)
-    for (const { module, matches } of this.groups) {
-      const { needsOption, options } = matchModule(module)!
-      if (needsOption && matches.length === 0) {
-        throw new IptablesError(`${module}: option "${options[0]}" must be specified`, module)
-      }
-    }
+    const groups = this.groups.map((group) => finishGroup(group, chain, table))
     return new Rule(chain, {
       source: this.source,
       destination: this.destination,
@@ -156,7 +155,7 @@ export class RuleParser {
       output: this.output,
       protocol: this.protocol ?? 0,
       invertProtocol: this.invertProtocol,
-      groups: this.groups,
+      groups,
       target,
     })
   }
@@ -173,13 +172,16 @@ export class RuleParser {
 
   private checkProtocol(target: Target): void {
     const protocol = this.invertProtocol ? null : this.protocol
+    const hasPorts = protocol !== null && WITH_PORTS.includes(protocolText(protocol))
     for (const { module } of this.groups) {
-      const needed = matchModule(module)!.protocol
+      const { protocol: needed, needsPorts = false } = matchModule(module)!
       if (needed !== null && needed !== protocol) {
         throw new IptablesError(`match "${module}" needs -p ${protocolText(needed)}`, module)
       }
+      if (needsPorts && !hasPorts) {
+        throw new IptablesError(`${module} needs -p tcp, udp or sctp`, module)
+      }
     }
-    const hasPorts = protocol !== null && ['tcp', 'udp'].includes(protocolText(protocol))
     if (target.namesPorts && !hasPorts) {
       throw new IptablesError(`${target.name}: ports need -p tcp or -p udp`, target.name)
     }
@@ -213,6 +215,33 @@ function lengthOfMask(text: string): number | null {
   if (mask === null) return null
   const length = Math.clz32(~mask)
   return maskOf(length) === mask ? length : null
+}
+
+/** A copy of the group, complete: a command may be tried on more than one chain. */
+function finishGroup({ module, matches }: MatchGroup, chain: Chain, table: Table): MatchGroup {
+  const { needsOption, options } = matchModule(module)!
+  if (needsOption && matches.length === 0) {
+    throw new IptablesError(`${module}: option "${options[0]}" must be specified`, module)
+  }
+  if (module === 'rpfilter' && !(table.name === 'raw' || table.name === 'mangle')) {
+    throw new IptablesError(`rpfilter: only valid in raw or mangle, not ${table.name}`, chain.name)
+  }
+  const finished = [...matches]
+  completeGroup(module, finished)
+  for (const match of finished) if (match.setName !== '') findSet(match, table)
+  return { module, matches: finished }
+}
+
+function findSet(match: Match, table: Table): void {
+  const set = table.sets.get(match.setName)
+  if (set === undefined) {
+    throw new IptablesError(`Set ${match.setName} doesn't exist.`, match.setName)
+  }
+  const words = match.text.split(',').length
+  if (words < set.dimensions) {
+    throw new IptablesError(`${set.name} needs ${set.dimensions} of src and dst`, match.text)
+  }
+  match.set = set
 }
 
 function findTargetChain(target: Target, table: Table): Chain {

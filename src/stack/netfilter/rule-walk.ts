@@ -3,15 +3,21 @@ import type { Frame } from '../../wire/frame.ts'
 import type { NetDevice } from '../device.ts'
 import type { NetNamespace } from '../namespace.ts'
 import type { Chain } from './chain.ts'
+import { trackedBy, Untracked } from './conntrack-entry.ts'
+import { logLine } from './log-line.ts'
 import type { Rule } from './rule.ts'
 import {
   TARGET_ACCEPT,
   TARGET_CHAIN,
   TARGET_DROP,
+  TARGET_LOG,
   TARGET_MARK,
   TARGET_NONE,
+  TARGET_NOTRACK,
   TARGET_RETURN,
 } from './target.ts'
+
+const LOG_LINES_MAX = 1000
 
 /** The walk of a packet through the rules from a built-in chain (ipt_do_table). */
 export class RuleWalk {
@@ -19,13 +25,22 @@ export class RuleWalk {
   verdict = TARGET_ACCEPT
   /** The rule that decided; null where the policy did. */
   rule: Rule | null = null
+  /** The kernel's log: it keeps the newest lines. */
+  readonly log: string[] = []
   private readonly namespace: NetNamespace
+  private readonly untracked: Untracked
   /** Where jumps came from: the rules of the calling chains, and the next one of each. */
   private readonly callers: Rule[][] = []
   private readonly returns: number[] = []
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
+    this.untracked = new Untracked(namespace)
+  }
+
+  private write(line: string): void {
+    if (this.log.length === LOG_LINES_MAX) this.log.shift()
+    this.log.push(line)
   }
 
   /** @returns the packet, a copy when a rule marked one that is shared. */
@@ -57,6 +72,16 @@ export class RuleWalk {
         case TARGET_MARK:
           frame = frame.writable()
           frame.mark = ((frame.mark & ~target.mask) ^ target.value) >>> 0
+          break
+        case TARGET_NOTRACK:
+          // xt_ct: what conntrack knows already stays known.
+          if (trackedBy(frame) !== null) break
+          frame = frame.writable()
+          frame.conntrack = this.untracked
+          break
+        case TARGET_LOG:
+          this.write(logLine(target.prefix, frame, input, output))
+          namespace.charge('netfilter', frame, rule)
           break
         case TARGET_CHAIN:
           if (!target.isGoto) {

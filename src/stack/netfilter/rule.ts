@@ -7,9 +7,17 @@ import {
 } from '../../wire/frame.ts'
 import { formatPrefix, type Ipv4Prefix, maskOf } from '../../wire/ipv4-address.ts'
 import type { NetDevice } from '../device.ts'
+import type { IpSet } from '../ipset/ip-set.ts'
 import type { NetNamespace } from '../namespace.ts'
 import type { Chain } from './chain.ts'
-import { fits, isNamed, MATCH_COMMENT, MATCH_CONNTRACK_STATE, type Match } from './match.ts'
+import {
+  fits,
+  isNamed,
+  MATCH_COMMENT,
+  MATCH_CONNTRACK_STATE,
+  MATCH_FLAG,
+  type Match,
+} from './match.ts'
 import type { Target } from './target.ts'
 
 /** Names of /etc/protocols. */
@@ -93,12 +101,17 @@ export class Rule {
     this.notProtocol = spec.invertProtocol
     this.matches = spec.groups
       .flatMap((group) => group.matches)
-      .filter((match) => match.kind !== MATCH_COMMENT)
+      .filter(({ kind }) => kind !== MATCH_COMMENT && kind !== MATCH_FLAG)
   }
 
   /** Whether the rule asks for the state of a packet's flow. */
   get needsConntrack(): boolean {
     return this.matches.some((match) => match.kind === MATCH_CONNTRACK_STATE)
+  }
+
+  /** Whether the rule asks this set. */
+  asks(set: IpSet): boolean {
+    return this.matches.some((match) => match.set === set)
   }
 
   /** Whether a packet on its way from `input` to `output` fits. */
@@ -140,7 +153,10 @@ export class Rule {
     if (spec.input !== null) addDevice('-i', spec.input)
     if (spec.output !== null) addDevice('-o', spec.output)
     if (spec.protocol !== 0) add(spec.invertProtocol, '-p', protocolText(spec.protocol))
-    for (const { module, matches } of spec.groups) parts.push(['-m', module, ...matches].join(' '))
+    for (const { module, matches } of spec.groups) {
+      const options = matches.filter(({ option }) => option !== '')
+      parts.push(['-m', module, ...options].join(' '))
+    }
     return `${parts.join(' ')}${this.target}`.trim()
   }
 

@@ -17,7 +17,7 @@ import {
 } from '../namespace.ts'
 import type { Chain } from './chain.ts'
 import type { NatRange } from './nat.ts'
-import { IptablesError, parseNumber } from './words.ts'
+import { IptablesError, parseNumber, quoted } from './words.ts'
 
 /** What a rule does with a packet that fits. */
 export const TARGET_NONE = 0
@@ -30,6 +30,8 @@ export const TARGET_REJECT = 6
 export const TARGET_MASQUERADE = 7
 const TARGET_SNAT = 8
 const TARGET_DNAT = 9
+export const TARGET_NOTRACK = 10
+export const TARGET_LOG = 11
 
 const KINDS = new Map([
   ['ACCEPT', TARGET_ACCEPT],
@@ -40,6 +42,9 @@ const KINDS = new Map([
   ['MASQUERADE', TARGET_MASQUERADE],
   ['SNAT', TARGET_SNAT],
   ['DNAT', TARGET_DNAT],
+  ['CT', TARGET_NOTRACK],
+  ['NOTRACK', TARGET_NOTRACK],
+  ['LOG', TARGET_LOG],
 ])
 
 /** Codes of the "destination unreachable" that REJECT sends. */
@@ -59,16 +64,22 @@ const PLACES = new Map<string, { readonly table: string; readonly hooks: readonl
   ['MASQUERADE', { table: 'nat', hooks: [HOOK_POSTROUTING] }],
   ['SNAT', { table: 'nat', hooks: [HOOK_POSTROUTING, HOOK_INPUT] }],
   ['DNAT', { table: 'nat', hooks: [HOOK_PREROUTING, HOOK_OUTPUT] }],
+  ['CT', { table: 'raw', hooks: [HOOK_PREROUTING, HOOK_OUTPUT] }],
+  ['NOTRACK', { table: 'raw', hooks: [HOOK_PREROUTING, HOOK_OUTPUT] }],
 ])
 
 /** Options of which a target must have one. */
 const REQUIRED = new Map([
   ['MARK', ['--set-xmark', '--set-mark', '--or-mark', '--and-mark', '--xor-mark']],
+  ['CT', ['--notrack']],
   ['SNAT', ['--to-source']],
   ['DNAT', ['--to-destination']],
 ])
 
 const WORD_MAX = 0xffffffff
+/** The kernel's `warning`. */
+const LOG_LEVEL_DEFAULT = 4
+const LOG_PREFIX_MAX = 29
 
 /** The end of a rule: `-j` or `-g` with what follows. One class for all kinds, as with matches. */
 export class Target {
@@ -84,6 +95,9 @@ export class Target {
   code = ICMP_PORT_UNREACH
   /** Of SNAT and DNAT, and of MASQUERADE without its address. */
   range: NatRange = { address: 0, firstPort: -1, lastPort: -1, randomFully: false }
+  /** Of LOG. */
+  prefix = ''
+  level = LOG_LEVEL_DEFAULT
   private readonly options = new Set<string>()
 
   constructor(name: string, isGoto: boolean) {
@@ -126,9 +140,29 @@ export class Target {
         if (option !== '--to-destination') return false
         this.setAddress(argument())
         return true
+      case TARGET_NOTRACK:
+        return option === '--notrack' && this.name === 'CT'
+      case TARGET_LOG:
+        return this.takesLog(option, argument)
       default:
         return false
     }
+  }
+
+  private takesLog(option: string, argument: () => string): boolean {
+    if (option === '--log-prefix') {
+      this.prefix = argument()
+      if (this.prefix.length > LOG_PREFIX_MAX) {
+        throw new IptablesError(`LOG: prefix longer than ${LOG_PREFIX_MAX} characters`, option)
+      }
+      return true
+    }
+    if (option !== '--log-level') return false
+    const word = argument()
+    const level = parseNumber(word, 7)
+    if (level === null) throw new IptablesError(`LOG: "${word}" is not a level, 0 to 7`, word)
+    this.level = level
+    return true
   }
 
   private takesRandomFully(option: string): boolean {
@@ -204,6 +238,11 @@ export class Target {
     return `${this.isGoto ? ' -g' : ' -j'} ${this.name}${this.describeOptions()}`
   }
 
+  private describeLog(): string {
+    const prefix = this.prefix === '' ? '' : ` --log-prefix ${quoted(this.prefix)}`
+    return this.level === LOG_LEVEL_DEFAULT ? prefix : `${prefix} --log-level ${this.level}`
+  }
+
   private describeOptions(): string {
     const { range } = this
     const ports = portsText(range.firstPort, range.lastPort, '-')
@@ -220,6 +259,10 @@ export class Target {
         return ` --to-source ${address}${random}`
       case TARGET_DNAT:
         return ` --to-destination ${address}`
+      case TARGET_NOTRACK:
+        return this.name === 'CT' ? ' --notrack' : ''
+      case TARGET_LOG:
+        return this.describeLog()
       default:
         return ''
     }

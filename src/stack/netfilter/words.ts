@@ -94,3 +94,8 @@ export function parseNumber(text: string, most: number): number | null {
   else if (/^\d+$/.test(text)) value = Number(text)
   return value <= most ? value : null
 }
+
+/** xtables_save_string: quotes only where a shell would need them. */
+export function quoted(text: string): string {
+  return /^[-_0-9A-Za-z]+$/.test(text) ? text : `"${text.replace(/["\\']/g, '\\$&')}"`
+}

@@ -65,6 +65,10 @@ export class LocalManager implements SubnetManager {
     return typeof config === 'string' ? new ManagerError(config) : config
   }
 
+  storedMac(): null {
+    return null
+  }
+
   *acquireLease(attributes: LeaseAttributes): Process<Ipv4Prefix | ManagerError> {
     const config = yield* this.getNetworkConfig()
     if (config instanceof ManagerError) return config

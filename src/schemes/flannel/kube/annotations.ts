@@ -1,6 +1,7 @@
 /** What flanneld writes into the record of its node, and reads in those of the others (pkg/subnet/kube). */
 import type { NodeRecord } from '../../../control/kube/node.ts'
 import { formatIpv4, parseIpv4, parsePrefix } from '../../../wire/ipv4-address.ts'
+import type { MacAddress } from '../../../wire/mac-address.ts'
 import { backendData, type LeaseAttributes, parseObject, vtepMacOf } from '../lease-record.ts'
 import { type KnownLease, ManagerError } from '../subnet-manager.ts'
 
@@ -30,6 +31,11 @@ export function missingAnnotations(node: NodeRecord, wanted: Annotations): Annot
   return Object.fromEntries(Object.entries(wanted).filter(([key, text]) => present[key] !== text))
 }
 
+/** Of the node's VXLAN device. */
+export function storedMacOf({ metadata }: NodeRecord): MacAddress | null {
+  return vtepMacOf(parseObject(metadata.annotations?.[DATA] ?? ''))
+}
+
 /** Whether a flanneld takes care of the node. */
 export function isManaged({ metadata }: NodeRecord): boolean {
   return metadata.annotations?.[MANAGED] === 'true'
@@ -43,7 +49,8 @@ export function isChanged(before: NodeRecord, after: NodeRecord): boolean {
 }
 
 /** @returns the node's subnet with what its flanneld says of it. */
-export function leaseOfNode({ metadata, spec }: NodeRecord): KnownLease | ManagerError {
+export function leaseOfNode(node: NodeRecord): KnownLease | ManagerError {
+  const { metadata, spec } = node
   const annotations = metadata.annotations ?? {}
   const publicIp = parseIpv4(annotations[PUBLIC_IP] ?? '')
   const subnet = parsePrefix(spec.podCIDR ?? '')
@@ -51,6 +58,6 @@ export function leaseOfNode({ metadata, spec }: NodeRecord): KnownLease | Manage
     return new ManagerError(`Error turning node "${metadata.name}" to lease`)
   }
   const backendType = annotations[TYPE] ?? ''
-  const vtepMac = vtepMacOf(parseObject(annotations[DATA] ?? ''))
+  const vtepMac = storedMacOf(node)
   return { subnet, attributes: { publicIp, backendType, vtepMac } }
 }

@@ -8,6 +8,7 @@ import type { Program } from '../../../control/program/program.ts'
 import { type Process, sleep } from '../../../sim/process.ts'
 import { SECOND } from '../../../sim/units.ts'
 import { contains, formatPrefix, type Ipv4Prefix, parsePrefix } from '../../../wire/ipv4-address.ts'
+import type { MacAddress } from '../../../wire/mac-address.ts'
 import type { LeaseAttributes } from '../lease-record.ts'
 import { type NetworkConfig, networkConfigText, parseNetworkConfig } from '../network-config.ts'
 import type { FlannelOptions } from '../options.ts'
@@ -23,6 +24,7 @@ import {
   isManaged,
   leaseOfNode,
   missingAnnotations,
+  storedMacOf,
 } from './annotations.ts'
 
 /** For the first list of nodes (nodeControllerSyncTimeout). */
@@ -77,6 +79,11 @@ export class KubeManager implements SubnetManager {
     }
     const config = parseNetworkConfig(networkConfigText(this.options))
     return typeof config === 'string' ? new ManagerError(config) : config
+  }
+
+  storedMac(): MacAddress | null {
+    const record = this.informer.get(this.node)
+    return record === undefined ? null : storedMacOf(record)
   }
 
   *acquireLease(attributes: LeaseAttributes): Process<Ipv4Prefix | ManagerError> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { estimate } from './sample-sweep.ts'
+import { estimate } from '../sweep/sample-sweep.ts'
 import {
   commonScale,
   estimateText,

@@ -48,6 +48,47 @@ export interface LineChart {
   readonly lines: readonly Line[]
   /** A value that a condition compares with. */
   readonly limit: { readonly value: number; readonly text: string } | null
+  /** Parts of the axis that are shaded, by the numbers of its ticks. */
+  readonly shades?: readonly { readonly from: number; readonly to: number }[]
+}
+
+/** Bars that lie, so that long names have room: side by side for each category, or one on another. */
+export interface BarChart {
+  readonly kind: 'bars'
+  readonly name: string
+  readonly title: string
+  readonly notes: readonly string[]
+  readonly categories: readonly string[]
+  /** Values in the unit of the scale's metric, one for each category; null where there is none. */
+  readonly series: readonly { readonly name: string; readonly values: readonly (number | null)[] }[]
+  readonly axis: ValueAxis
+  readonly isStacked: boolean
+}
+
+export type SpanKind = 'fault' | 'outage' | 'leader'
+
+/** What lasted from when to when. */
+export interface Timeline {
+  readonly kind: 'timeline'
+  readonly name: string
+  readonly title: string
+  readonly notes: readonly string[]
+  /** Picoseconds. */
+  readonly end: number
+  readonly rows: readonly TimelineRow[]
+}
+
+export interface TimelineRow {
+  readonly name: string
+  /** Picoseconds; what ends as it begins is drawn as a stroke. */
+  readonly spans: readonly TimelineSpan[]
+}
+
+export interface TimelineSpan {
+  readonly from: number
+  readonly to: number
+  readonly kind: SpanKind
+  readonly text: string
 }
 
 /** One heat map of several that share axes and colours. */
@@ -72,4 +113,4 @@ export interface HeatMap {
   readonly range: { readonly least: number; readonly greatest: number }
 }
 
-export type Chart = LineChart | HeatMap
+export type Chart = LineChart | HeatMap | BarChart | Timeline

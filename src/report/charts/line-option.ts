@@ -1,19 +1,19 @@
-import { AXIS_LINE, dimensionOption, LABEL, NAME, positionOf, SPLIT_LINE } from './axis-option.ts'
+import { dimensionOption, positionOf } from './axis-option.ts'
 import type { Line, LineChart, Mark, ValueAxis } from './chart.ts'
-import { headingOption, textWidth } from './heading-option.ts'
-import { ownText, plainNumber } from './scale.ts'
-import { GROUND, INK, SERIES_COLORS, SERIES_SYMBOLS, SOFT_INK } from './style.ts'
+import { headingOption } from './heading-option.ts'
+import { legendOption } from './legend-option.ts'
+import { GROUND, SERIES_COLORS, SERIES_SYMBOLS, SHADE, SOFT_INK } from './style.ts'
+import { valueAxis } from './value-axis.ts'
 
 const WIDTH = 800
 const PLOT_HEIGHT = 330
 const LEFT = 88
 const RIGHT = 28
 const BOTTOM = 60
-const LEGEND_ROW = 22
-const LEGEND_GAP = 20
-const LEGEND_ICON = 26
 /** So many lines on one another are still told apart. */
 const BELOW_MAX = 3
+/** With more marks than this they would hide the line. */
+const MARKS_MAX = 60
 
 type Api = { coord(value: readonly number[]): number[] }
 
@@ -22,22 +22,14 @@ export function lineOption(chart: LineChart) {
   const { lines, across, up } = chart
   const heading = headingOption(chart.title, chart.notes, WIDTH)
   const names = lines.length > 1 ? lines.map(({ name }) => name) : []
-  const top = heading.height + legendRows(names) * LEGEND_ROW + 10
+  const legend = legendOption(names, heading.height, WIDTH)
+  const top = heading.height + legend.height + 10
   return {
     width: WIDTH,
     height: top + PLOT_HEIGHT + BOTTOM,
     option: {
       title: heading.option,
-      legend: {
-        show: names.length > 0,
-        data: names,
-        left: 12,
-        top: heading.height - 2,
-        width: WIDTH - 2 * LEGEND_GAP,
-        itemGap: LEGEND_GAP,
-        itemWidth: LEGEND_ICON,
-        textStyle: { color: INK, fontSize: 12 },
-      },
+      legend: legend.option,
       grid: { left: LEFT, right: RIGHT, top, height: PLOT_HEIGHT },
       xAxis: { ...dimensionOption(across), nameGap: 34 },
       yAxis: valueAxis(up),
@@ -46,52 +38,19 @@ export function lineOption(chart: LineChart) {
   }
 }
 
-/** Rows that the names take, laid out one after the other. */
-function legendRows(names: readonly string[]): number {
-  let rows = names.length > 0 ? 1 : 0
-  let used = 0
-  for (const name of names) {
-    const width = LEGEND_ICON + 5 + textWidth(name) + LEGEND_GAP
-    if (used > 0 && used + width > WIDTH - 2 * LEGEND_GAP) {
-      rows++
-      used = 0
-    }
-    used += width
-  }
-  return rows
-}
-
-function valueAxis({ title, scale, isLogarithmic }: ValueAxis) {
-  return {
-    type: isLogarithmic ? 'log' : 'value',
-    name: isLogarithmic || scale.name === '' ? title : `${title}, ${scale.name}`,
-    nameLocation: 'middle',
-    nameGap: 60,
-    nameTextStyle: NAME,
-    // At the left, even where zero (of a logarithm: one) lies within the other axis.
-    axisLine: { ...AXIS_LINE, onZero: false },
-    axisTick: { show: true },
-    splitLine: SPLIT_LINE,
-    axisLabel: {
-      ...LABEL,
-      formatter: (value: number) =>
-        isLogarithmic ? ownText(value * scale.size, scale.unit) : plainNumber(value, 6),
-    },
-  }
-}
-
 function lineSeries(chart: LineChart, line: Line, index: number) {
   const { across, up } = chart
   const color = SERIES_COLORS[index % SERIES_COLORS.length]!
   // Lines that lie on each other: the ones below are seen around those above.
-  const below = Math.min(BELOW_MAX, chart.lines.length - 1 - index)
+  const isDense = line.marks.length > MARKS_MAX
+  const below = isDense ? 0 : Math.min(BELOW_MAX, chart.lines.length - 1 - index)
   return [
     ...bandsOf(line.marks).map((band) => bandSeries(chart, band, color)),
     {
       type: 'line',
       name: line.name,
       color,
-      symbol: SERIES_SYMBOLS[index % SERIES_SYMBOLS.length],
+      symbol: isDense ? 'none' : SERIES_SYMBOLS[index % SERIES_SYMBOLS.length],
       symbolSize: 7 + 3 * below,
       showAllSymbol: true,
       lineStyle: { width: 2 + below, color },
@@ -100,9 +59,19 @@ function lineSeries(chart: LineChart, line: Line, index: number) {
       emphasis: { disabled: true },
       data: line.marks.map(({ at, mean }) => [positionOf(across, at), mean / up.scale.size]),
       markLine: markLines(chart, line, index, color),
+      ...(index === 0 ? { markArea: shadedAreas(chart) } : {}),
       z: 3,
     },
   ]
+}
+
+function shadedAreas({ shades = [] }: LineChart) {
+  return {
+    silent: true,
+    animation: false,
+    itemStyle: { color: SHADE, opacity: 0.16 },
+    data: shades.map(({ from, to }) => [{ xAxis: from }, { xAxis: to }]),
+  }
 }
 
 /** The knee between its two sides, and once for all lines the value that was asked for. */

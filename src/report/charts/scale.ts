@@ -11,6 +11,8 @@ export interface Scale {
   readonly name: string
 }
 
+type Measured = Pick<Estimate, 'mean' | 'halfWidth'>
+
 type Step = readonly [size: number, name: string]
 
 const STEPS: Readonly<Record<MetricUnit, readonly Step[]>> = {
@@ -54,7 +56,7 @@ export function ownText(value: number, unit: MetricUnit): string {
 }
 
 /** An estimate with the unit that suits it: `12.3 ±0.5 us`. */
-export function ownEstimateText(estimate: Estimate, unit: MetricUnit): string {
+export function ownEstimateText(estimate: Measured, unit: MetricUnit): string {
   const scale = scaleOf(unit, [estimate.mean])
   return withUnit(estimateText(estimate, scale), scale)
 }
@@ -70,7 +72,7 @@ export function numberText(value: number, scale: Scale): string {
 const ROUNDING = 1e-12
 
 /** `812 ±2.4`; without an interval where there is none. */
-export function estimateText({ mean, halfWidth }: Estimate, scale: Scale): string {
+export function estimateText({ mean, halfWidth }: Measured, scale: Scale): string {
   const text = numberText(mean, scale)
   if (halfWidth === null) return text
   // What rounding left of replicas that measured the same is no interval.

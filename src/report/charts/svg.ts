@@ -1,24 +1,30 @@
-import { CustomChart, HeatmapChart, LineChart } from 'echarts/charts'
+import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts'
 import {
   GridComponent,
   LegendComponent,
+  MarkAreaComponent,
   MarkLineComponent,
   TitleComponent,
   VisualMapComponent,
 } from 'echarts/components'
 import { type EChartsCoreOption, init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
+import { barOption } from './bar-option.ts'
 import type { Chart } from './chart.ts'
+import { visible } from './escape.ts'
 import { heatOption } from './heat-option.ts'
 import { lineOption } from './line-option.ts'
 import { FONT, GROUND, INK } from './style.ts'
+import { timelineOption } from './timeline-option.ts'
 
 use([
+  BarChart,
   CustomChart,
   GridComponent,
   HeatmapChart,
   LegendComponent,
   LineChart,
+  MarkAreaComponent,
   MarkLineComponent,
   SVGRenderer,
   TitleComponent,
@@ -27,8 +33,21 @@ use([
 
 /** A chart as an SVG document: the same bytes for the same chart. */
 export function toSvg(chart: Chart): string {
-  const { width, height, option } = chart.kind === 'lines' ? lineOption(chart) : heatOption(chart)
+  const { width, height, option } = optionOf(chart)
   return render(width, height, option)
+}
+
+function optionOf(chart: Chart) {
+  switch (chart.kind) {
+    case 'lines':
+      return lineOption(chart)
+    case 'heat':
+      return heatOption(chart)
+    case 'bars':
+      return barOption(chart)
+    case 'timeline':
+      return timelineOption(chart)
+  }
 }
 
 function render(width: number, height: number, option: EChartsCoreOption): string {
@@ -40,7 +59,7 @@ function render(width: number, height: number, option: EChartsCoreOption): strin
       textStyle: { fontFamily: FONT, color: INK },
       ...option,
     })
-    return `${portableText(stableIds(chart.renderToSVGString()))}\n`
+    return `${visible(portableText(stableIds(chart.renderToSVGString())))}\n`
   } finally {
     chart.dispose()
   }

@@ -2,7 +2,7 @@ import { AXIS_LINE, LABEL, NAME } from './axis-option.ts'
 import type { DimensionAxis, HeatMap, HeatPanel } from './chart.ts'
 import { headingOption, textWidth } from './heading-option.ts'
 import { numberText, ownText, withUnit } from './scale.ts'
-import { GROUND, HEAT_COLORS, INK, NO_VALUE, SOFT_INK } from './style.ts'
+import { GROUND, HEAT_COLORS, INK, NO_VALUE, ON_DARK, ON_LIGHT, SOFT_INK } from './style.ts'
 
 const PANEL_WIDTH = 340
 const LONE_WIDTH = 560
@@ -124,7 +124,7 @@ function cellText({ isLogarithmic, scale }: HeatMap, mean: number): string {
 function labelColor(chart: HeatMap, mean: number): string {
   const least = colorValue(chart, chart.range.least)
   const length = colorValue(chart, chart.range.greatest) - least
-  return length > 0 && (colorValue(chart, mean) - least) / length > 0.45 ? GROUND : INK
+  return length > 0 && (colorValue(chart, mean) - least) / length > 0.45 ? ON_DARK : ON_LIGHT
 }
 
 function categoryAxis(axis: DimensionAxis, gridIndex: number, nameGap: number, isNamed: boolean) {
