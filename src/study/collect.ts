@@ -3,6 +3,7 @@ import type { Port } from '../link/port.ts'
 import { dropReasonInfo } from '../measure/drop-reason.ts'
 import type { World, WorldNetwork } from '../scenario/world.ts'
 import { VERSION } from '../sim/version.ts'
+import { bgpOf } from './bgp-result.ts'
 import { farEnds, floodedPorts } from './floods.ts'
 import type { Instruments } from './instruments.ts'
 import { machineResults } from './machines.ts'
@@ -18,6 +19,7 @@ export function collect(world: World, instruments: Instruments, partial: boolean
   const { scenario, simulator, ledger } = world
   const { now } = simulator
   const hostLayers = instruments.layersInWindow()
+  const bgp = bgpOf(world)
   return {
     format: 1,
     version: VERSION,
@@ -34,6 +36,7 @@ export function collect(world: World, instruments: Instruments, partial: boolean
     events: simulator.events,
     networks: [...world.networks.values()].map((network) => networkOf(world, network, instruments)),
     store: storeOf(world, instruments.storeTraffic),
+    ...(bgp === undefined ? {} : { bgp }),
     workloads: instruments.meters.map((meter) => rowOf(meter, now)),
     hostLayers,
     wireEfficiency: efficiencyOf(hostLayers),

@@ -103,6 +103,12 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
       return result.store?.elections ?? null
     case 'leaderless':
       return result.store?.longestLeaderless ?? null
+    case 'bgpSessions':
+      return result.bgp?.sessions ?? null
+    case 'bgpUpdates':
+      return result.bgp?.updates ?? null
+    case 'bgpConverged':
+      return result.bgp?.converged ?? null
     case 'reachable':
       return probes.reached(metric.from, metric.to) ? 1 : 0
   }
@@ -216,6 +222,7 @@ function show(metric: Metric, value: number): string {
     case 'completion':
     case 'stall':
     case 'leaderless':
+    case 'bgpConverged':
       return formatDuration(value)
     case 'cores':
     case 'coresPerGoodput':

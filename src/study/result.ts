@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LIMITED_TABLES } from '../scenario/limited-table.ts'
+import { bgp } from './bgp-result.ts'
 import { store } from './store-result.ts'
 import { stages, workload } from './workload-result.ts'
 
@@ -178,6 +179,7 @@ export const runResultSchema = z.strictObject({
   events: frames(),
   networks: z.array(network),
   store: store.nullable().describe('Null without one.'),
+  bgp: bgp.exactOptional().describe('Absent where nothing speaks it.'),
   workloads: z.array(workload),
   hostLayers: layers.describe('Bytes received by the hosts’ cables in the measuring window.'),
   wireEfficiency: z

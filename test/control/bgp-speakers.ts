@@ -46,9 +46,7 @@ export class BgpSpeakers {
   }
 
   start(): void {
-    for (const { speaker } of this.speakers.values()) {
-      for (const { session } of speaker.neighbours) session.start()
-    }
+    for (const { speaker } of this.speakers.values()) speaker.start()
   }
 
   run(duration: number): void {
@@ -105,7 +103,7 @@ export class PipedSpeaker implements SpeakerUser {
       remoteAs: other.as,
       localAddress: this.address,
       remoteAddress: other.address,
-      timers: BIRD_TIMERS,
+      timers: { ...BIRD_TIMERS, startDelay: 0 },
       isPassive: false,
       gracefulRestart: BIRD_GRACEFUL_RESTART,
       ...options,
@@ -123,7 +121,7 @@ export class PipedSpeaker implements SpeakerUser {
     this.clock.after(DELAY, () => {
       if (net.isCut(address, remoteAddress)) return
       const pipe = new Pipe(net, address, remoteAddress)
-      const remote = net.at(remoteAddress)?.speaker.neighbour(address)
+      const remote = net.at(remoteAddress)?.speaker.peerAt(address)
       const theirs = remote?.session.accept(pipe.end(true)) ?? null
       if (theirs === null) return session.refused(attempt)
       pipe.acceptor = theirs

@@ -38,7 +38,7 @@ function captured(): Uint8Array {
       remoteAs: ases[to - 1]!,
       localAddress: bench.address(from),
       remoteAddress: bench.address(to),
-      timers: { ...BIRD_TIMERS, holdTime: 9 },
+      timers: { ...BIRD_TIMERS, startDelay: 0, holdTime: 9 },
       isPassive: false,
       gracefulRestart: { ...BIRD_GRACEFUL_RESTART, mode: 'on' },
       isClient: from === 1 && to > 2,

@@ -1,11 +1,10 @@
 /** Our BGP sessions against the real BIRD 2, over loopback and in real time. */
-import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Neighbour } from '../../src/control/bgp/neighbour.ts'
 import { BIRD_GRACEFUL_RESTART, BIRD_TIMERS } from '../../src/control/bgp/session/settings.ts'
 import { SECOND } from '../../src/sim/units.ts'
 import { ipv4, prefix } from '../../src/wire/ipv4-address.ts'
-import { LoopbackSpeaker, RealBird, until } from './bird.ts'
+import { freePort, LoopbackSpeaker, RealBird, until } from './bird.ts'
 import { peerAvailable } from './tshark.ts'
 
 const OWN_AS = 4200000001
@@ -42,15 +41,6 @@ protocol bgp inside from common {
 }
 `
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
 describe.skipIf(!peerAvailable('bird'))('a session with BIRD', () => {
   let bird: RealBird
   let ours: LoopbackSpeaker
@@ -72,6 +62,7 @@ describe.skipIf(!peerAvailable('bird'))('a session with BIRD', () => {
         remoteAddress: ipv4(address),
         timers: {
           ...BIRD_TIMERS,
+          startDelay: 0,
           connectDelay: (CONNECT_MS * SECOND) / 1000,
           keepalive: 80 * SECOND,
         },

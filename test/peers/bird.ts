@@ -1,7 +1,7 @@
 /** Starts the real BIRD 2 (Debian's bird2) on loopback, and speaks to it with our sessions in real time. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Neighbour } from '../../src/control/bgp/neighbour.ts'
@@ -38,6 +38,16 @@ export async function until(
   }
 }
 
+/** A TCP port that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
 /** One BIRD in the foreground: no service, no kernel routes, files in a folder of its own. */
 export class RealBird {
   /** What it wrote, the end of it. */
@@ -45,10 +55,11 @@ export class RealBird {
   private readonly folder = mkdtempSync(join(tmpdir(), 'encap-bird-'))
   private readonly child: ChildProcess
 
-  constructor(configuration: string) {
+  /** @param flags further ones of bird(8). */
+  constructor(configuration: string, flags: readonly string[] = []) {
     const file = join(this.folder, 'bird.conf')
     writeFileSync(file, configuration)
-    const args = ['-f', '-c', file, '-s', this.control, '-P', join(this.folder, 'pid')]
+    const args = ['-f', '-c', file, '-s', this.control, '-P', join(this.folder, 'pid'), ...flags]
     this.child = spawn(BIRD, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     this.child.stderr!.on('data', (chunk: Buffer) => {
       this.log = (this.log + chunk.toString()).slice(-LOG_CHARACTERS_MAX)
@@ -61,8 +72,8 @@ export class RealBird {
     return join(this.folder, 'control')
   }
 
-  /** Stops or goes on with the process, as a hang would. */
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+  /** Stops, goes on with or ends the process. */
+  signal(name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
     this.child.kill(name)
   }
 
@@ -116,6 +127,11 @@ class SocketTransport implements Transport {
   close(): void {
     this.socket.end()
   }
+
+  abort(): void {
+    this.socket.removeAllListeners()
+    this.socket.destroy()
+  }
 }
 
 /** Our speaker on real sockets. */
@@ -158,6 +174,11 @@ export class LoopbackSpeaker implements SpeakerUser {
       socket.once('close', () => connection.lost())
       return undefined
     })
+  }
+
+  /** As the kernel does when the program is killed: connections end, and nobody says why. */
+  kill(): void {
+    for (const transport of this.transports.values()) transport.abort()
   }
 
   /** From now on the peer hears nothing. */

@@ -29,6 +29,12 @@ const PREFERENCES = [
   'tcp.relative_sequence_numbers:FALSE',
 ]
 
+/**
+ * A stream that was captured at both of its ends comes twice, and where two segments are on their way at
+ * once, out of order: tshark then reassembles one message out of both copies.
+ */
+const SEEN_TWICE = 'New fragment overlaps old data (retransmission?)'
+
 const AGGREGATOR = '|'
 
 /** The values of each field that was asked for: outermost header first, empty when absent. */
@@ -74,7 +80,10 @@ function faultsOf(packet: Packet): string[] {
   severities!.forEach((severity, i) => {
     const group = Number(groups![i])
     const isFault = group === GROUP_CHECKSUM || group === GROUP_MALFORMED
-    if (isFault && Number(severity) >= SEVERITY_WARN) faults.push(messages![i] ?? 'no message')
+    const isSeenTwice = messages![i] === SEEN_TWICE
+    if (isFault && !isSeenTwice && Number(severity) >= SEVERITY_WARN) {
+      faults.push(messages![i] ?? 'no message')
+    }
   })
   return faults
 }

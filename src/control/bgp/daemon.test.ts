@@ -13,10 +13,11 @@ import {
   type GracefulRestartSettings,
 } from './session/settings.ts'
 
-const TIMERS = { ...BIRD_TIMERS, holdTime: 9 }
+const TIMERS = { ...BIRD_TIMERS, startDelay: 0, holdTime: 9 }
 
 interface Options {
   readonly gracefulRestart?: Partial<GracefulRestartSettings>
+  readonly restartWait?: number
   readonly policy?: (own: number, other: number) => NeighbourPolicy
 }
 
@@ -26,9 +27,17 @@ function daemonOn(bench: HostsOnSwitch, number: number, others: number[], option
   const routes = new KernelRoutes(namespace, 'bird', (message) => {
     throw new Error(message)
   })
-  routes.clear()
   const localAddress = bench.address(number)
-  const daemon = new BgpDaemon(namespace, 'bird', { as: 65000, routerId: localAddress }, routes)
+  const daemon = new BgpDaemon(
+    namespace,
+    'bird',
+    {
+      as: 65000,
+      routerId: localAddress,
+      restartWait: options.restartWait ?? 0,
+    },
+    routes,
+  )
   for (const other of others) {
     daemon.speaker.addNeighbour({
       remoteAs: 65000,
@@ -144,8 +153,8 @@ describe('a mesh of BGP daemons', () => {
     second!.crash()
     bench.simulator.run(bench.simulator.now + 30 * SECOND)
     expect(routesOf(bench, 1)).toHaveLength(1)
-    const gracefulRestart = { mode: 'on', restartTime: 60, hasRestarted: true } as const
-    const again = daemonOn(bench, 2, [1], { gracefulRestart })
+    const gracefulRestart = { mode: 'on', restartTime: 60 } as const
+    const again = daemonOn(bench, 2, [1], { gracefulRestart, restartWait: 240 * SECOND })
     again.post(() => again.speaker.withdraw(prefix('10.2.0.0/16')))
     again.post(() => again.speaker.originate(prefix('10.22.0.0/16')))
     const before = bench.host(1).root.routes.generation
@@ -158,6 +167,45 @@ describe('a mesh of BGP daemons', () => {
     expect(routesOf(bench, 1)).toHaveLength(1)
     bench.simulator.run(bench.simulator.now + 2 * SECOND)
     expect(routesOf(bench, 1)).toEqual([])
+  })
+})
+
+describe('a daemon that has restarted', () => {
+  const RESTARTED = { gracefulRestart: { mode: 'on' as const }, restartWait: 30 * SECOND }
+
+  it('waits for its peers, and keeps what they have of it meanwhile', () => {
+    const bench = new HostsOnSwitch(3)
+    const [first, second] = mesh(bench, 3, { gracefulRestart: { mode: 'on' } })
+    bench.simulator.run(SECOND)
+    second!.crash()
+    // The third hears nothing of it: it is waited for until the wait is over.
+    bench.partition([2], [3])
+    const again = daemonOn(bench, 2, [1, 3], RESTARTED)
+    bench.simulator.run(bench.simulator.now + 20 * SECOND)
+    const toFirst = again.speaker.neighbour(bench.address(1))!
+    expect([toFirst.session.state, toFirst.received, toFirst.advertised]).toEqual([
+      ...['Established', 1, 0],
+    ])
+    expect(first!.speaker.neighbour(bench.address(2))!.received).toBe(1)
+    expect(again.speaker.isRecovering).toBe(true)
+    bench.simulator.run(bench.simulator.now + 11 * SECOND)
+    expect([again.speaker.isRecovering, toFirst.advertised]).toEqual([false, 1])
+    expect(routesOf(bench, 1)).toContain('10.2.0.0/16 via 10.0.0.2 dev eth0 proto bird')
+  })
+
+  it('does not wait for others that have restarted', () => {
+    const bench = new HostsOnSwitch(2)
+    const [first, second] = mesh(bench, 2, RESTARTED)
+    bench.simulator.run(SECOND)
+    expect([first, second].map((each) => each!.speaker.isRecovering)).toEqual([false, false])
+    expect(routesOf(bench, 1)).toHaveLength(1)
+  })
+
+  it('waits for nobody where it has no peers', () => {
+    const bench = new HostsOnSwitch(1)
+    const alone = daemonOn(bench, 1, [], RESTARTED)
+    bench.simulator.run(SECOND)
+    expect(alone.speaker.isRecovering).toBe(false)
   })
 })
 

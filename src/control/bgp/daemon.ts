@@ -13,10 +13,21 @@ import { StreamTransport } from './stream-transport.ts'
 import { errorText } from './wire/error.ts'
 import { BGP_PORT } from './wire/message.ts'
 
+/** The daemon that last began in a namespace. */
+const daemons = new WeakMap<NetNamespace, BgpDaemon>()
+
+/** What speaks BGP in a namespace now, whatever started it; null if nothing does. */
+export function speakerIn(namespace: NetNamespace): BgpSpeaker | null {
+  const daemon = daemons.get(namespace)
+  return daemon?.program.isRunning ? daemon.speaker : null
+}
+
 /** The routes of a kernel that a daemon keeps. */
 export interface RouteSink {
   /** @param nexthops none = the route goes. */
   set(prefix: Ipv4Prefix, nexthops: readonly Ipv4Address[]): void
+  /** After a restart: what has not been set by now is of an earlier life. */
+  recovered?(): void
 }
 
 /**
@@ -47,12 +58,11 @@ export class BgpDaemon implements SpeakerUser {
 
   /** Listens, and begins all sessions. */
   start(): void {
+    daemons.set(this.program.namespace, this)
     this.program.spawn(this.runFlush())
     this.program.spawn(this.runWork())
     this.program.spawn(this.listen())
-    this.post(() => {
-      for (const { session } of this.speaker.neighbours) session.start()
-    })
+    this.post(() => this.speaker.start())
   }
 
   /** Has something done on the thread, such as `speaker.originate`. */
@@ -102,7 +112,7 @@ export class BgpDaemon implements SpeakerUser {
     for (;;) {
       const stream = yield* listener.accept()
       if (stream === null) return
-      const neighbour = this.speaker.neighbour(stream.peerAddress)
+      const neighbour = this.speaker.peerAt(stream.peerAddress)
       if (neighbour === null) stream.close()
       else this.run(stream, (transport) => neighbour.session.accept(transport))
     }
@@ -141,6 +151,10 @@ export class BgpDaemon implements SpeakerUser {
 
   setRoute(prefix: Ipv4Prefix, nexthops: readonly Ipv4Address[]): void {
     this.routes.set(prefix, nexthops)
+  }
+
+  recovered(): void {
+    this.routes.recovered?.()
   }
 
   stateChanged({ settings }: Neighbour, end: ConnectionEnd | null): void {

@@ -21,6 +21,8 @@ export interface NeighbourPolicy {
   /** We are its route reflector (RFC 4456). */
   readonly isClient?: boolean
   readonly nextHopSelf?: boolean
+  /** An eBGP peer gets next hops as they are (BIRD's `next hop keep`). Default: ours. */
+  readonly nextHopKeep?: boolean
   readonly import?: RouteFilter
   readonly export?: RouteFilter
   /** MinRouteAdvertisementIntervalTimer, picoseconds: least time between UPDATEs. Default 0: BIRD has none. */
@@ -33,6 +35,10 @@ export interface NeighbourHost {
   readonly random: RandomStream
   readonly locRib: LocRib
   readonly clusterId: number
+  /** Whether it has restarted, and still collects what its peers know. */
+  readonly isRecovering: boolean
+  /** The neighbour has told all it knows, or is not waited for. */
+  heardAll(neighbour: Neighbour): void
   /** Puts the neighbour's path, or takes it out, and tells everybody whom that concerns. */
   set(announcer: Neighbour, prefix: Ipv4Prefix, path: Path | null): void
   /** Has `flush` called soon. */
@@ -57,6 +63,11 @@ export class Neighbour implements SessionUser {
   /** What the peer may have to be told. */
   private readonly pending = new Map<number, Ipv4Prefix>()
   private owesEndOfRib = false
+  /** When its session was last established or lost, picoseconds; null = neither has been. */
+  changedAt: number | null = null
+  private exportFilter: RouteFilter | undefined
+  /** It keeps what it knew of us, and is told nothing before the recovery is over. */
+  private isDeferred = false
   private readonly intervalTimer: RestartableTimer
   private source: PathSource | null = null
 
@@ -67,9 +78,18 @@ export class Neighbour implements SessionUser {
     const { localAs, remoteAs, routerId, localAddress } = settings
     const isInternal = localAs === remoteAs
     const { clusterId } = host
-    const { isClient = false, nextHopSelf = false } = policy
+    const { isClient = false, nextHopSelf = false, nextHopKeep = false } = policy
+    this.exportFilter = policy.export
     this.importRules = { localAs, routerId, clusterId, isInternal }
-    this.exportRules = { localAs, localAddress, isInternal, isClient, clusterId, nextHopSelf }
+    this.exportRules = {
+      localAs,
+      localAddress,
+      isInternal,
+      isClient,
+      clusterId,
+      nextHopSelf,
+      nextHopKeep,
+    }
     this.session = new PeerSession(settings, host.clock, host.random, this)
     this.intervalTimer = new RestartableTimer(host.clock, () => host.wantFlush(this))
   }
@@ -88,7 +108,28 @@ export class Neighbour implements SessionUser {
     this.host.connect(this)
   }
 
-  established({ routerId }: OpenMessage): void {
+  get isRestarting(): boolean {
+    return this.host.isRecovering
+  }
+
+  /** Whether the session takes part in graceful restarts. */
+  get restartsGracefully(): boolean {
+    return this.settings.gracefulRestart.mode !== 'off'
+  }
+
+  /** Another filter from now on: the peer is told what that changes, and the session stays. */
+  setExport(filter: RouteFilter): void {
+    this.exportFilter = filter
+    if (this.session.state === 'Established') this.sendAll()
+  }
+
+  established({ routerId, capabilities }: OpenMessage): void {
+    this.changedAt = this.host.clock.now
+    const { gracefulRestart } = capabilities
+    // Who has restarted itself waits for us, and has nothing that we could wait for.
+    const isReady = gracefulRestart !== null && !gracefulRestart.hasRestarted
+    this.isDeferred = isReady && this.settings.gracefulRestart.mode === 'on'
+    if (!isReady) this.host.heardAll(this)
     const { isInternal, isClient } = this.exportRules
     this.source = { address: this.settings.remoteAddress, routerId, isInternal, isClient }
     this.owesEndOfRib = true
@@ -110,7 +151,10 @@ export class Neighbour implements SessionUser {
   }
 
   update(update: UpdateMessage): void {
-    if (isEndOfRib(update)) return this.restartOver()
+    if (isEndOfRib(update)) {
+      this.restartOver()
+      return this.host.heardAll(this)
+    }
     for (const prefix of update.withdrawn) this.remove(prefix)
     const { attributes, announced } = update
     const accepted = attributes === null ? null : acceptAttributes(attributes, this.importRules)
@@ -140,6 +184,7 @@ export class Neighbour implements SessionUser {
   }
 
   down(end: ConnectionEnd, keepsRoutes: boolean): void {
+    this.changedAt = this.host.clock.now
     // A second restart before the first was over: what it left is too old now.
     this.restartOver()
     for (const [key, prefix] of this.adjRibIn) this.stale.set(key, prefix)
@@ -164,6 +209,7 @@ export class Neighbour implements SessionUser {
   /** Tells the peer what is pending, unless it was told something a moment ago. */
   flush(): void {
     if (this.session.state !== 'Established' || this.intervalTimer.isRunning) return
+    if (this.isDeferred && this.host.isRecovering) return
     const { pending } = this
     const changes = [...pending.values()].map((prefix) => ({
       prefix,
@@ -187,7 +233,7 @@ export class Neighbour implements SessionUser {
   private exported(path: Path | null): PathAttributes | null {
     if (path === null || (path.source !== null && path.source === this.source)) return null
     if (!mayExport(path, this.exportRules)) return null
-    const { export: filter } = this.policy
+    const { exportFilter: filter } = this
     const { destination, attributes } = path
     const filtered = filter === undefined ? attributes : filter(destination, attributes)
     return filtered === null ? null : exportAttributes(path, filtered, this.exportRules)

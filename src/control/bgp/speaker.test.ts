@@ -3,6 +3,7 @@ import { BgpSpeakers, type PipedSpeaker } from '../../../test/control/bgp-speake
 import { RandomStreams } from '../../sim/random.ts'
 import { MILLISECOND, SECOND } from '../../sim/units.ts'
 import { type Ipv4Address, ipv4, prefix } from '../../wire/ipv4-address.ts'
+import { BIRD_GRACEFUL_RESTART, BIRD_TIMERS } from './session/settings.ts'
 import { asPathLength } from './wire/attributes.ts'
 
 const P = prefix('10.1.0.0/16')
@@ -108,6 +109,96 @@ describe('a speaker', () => {
     expect([a!.routes.size, b!.routes.size]).toEqual([0, 0])
     expect(b!.ends).toMatchObject([{ kind: 'received', error: { code: 6, subcode: 3 } }])
     expect(a!.speaker.neighbour(2)).toBeNull()
+  })
+})
+
+describe('a change of the export filter', () => {
+  it('is told to the peer, and breaks no session', () => {
+    const net = new BgpSpeakers()
+    const [a, b] = [1, 2].map((n) => net.add(65000 + n, n))
+    net.join(a!, b!, { export: (to, attributes) => (to.base === P.base ? attributes : null) })
+    for (const block of [P, Q]) a!.speaker.originate(block)
+    net.start()
+    net.run(SECOND)
+    const { updatesSent } = a!.neighbour(b!).session.counters
+    a!.neighbour(b!).setExport((to, attributes) => (to.base === Q.base ? attributes : null))
+    net.run(SECOND)
+    expect([...b!.routes.keys()]).toEqual(['10.2.0.0/16'])
+    // One that withdraws, one that announces.
+    expect(a!.neighbour(b!).session.counters.updatesSent - updatesSent).toBe(2)
+    expect([a!.ends, b!.ends]).toEqual([[], []])
+  })
+})
+
+describe('next hops towards another AS', () => {
+  it.each([
+    [false, 2],
+    [true, 1],
+  ])('kept = %s', (nextHopKeep, expected) => {
+    const net = new BgpSpeakers()
+    const [a, b, c] = [1, 2, 3].map((n) => net.add(n === 3 ? 65003 : 65000, n))
+    net.join(a!, b!)
+    net.join(b!, c!, { nextHopKeep })
+    a!.speaker.originate(P)
+    net.start()
+    net.run(SECOND)
+    expect(c!.routes.get('10.1.0.0/16')).toEqual([expected])
+  })
+})
+
+describe('a range of addresses to listen on', () => {
+  const bench = (limit: number, remoteAs: number | 'external') => {
+    const net = new BgpSpeakers()
+    const leaf = net.add(65000, ipv4('10.0.0.254'))
+    leaf.speaker.listen({
+      range: prefix('10.0.0.0/24'),
+      limit,
+      options: {
+        remoteAs,
+        localAddress: leaf.address,
+        timers: { ...BIRD_TIMERS, startDelay: 0 },
+        gracefulRestart: BIRD_GRACEFUL_RESTART,
+      },
+    })
+    const join = (as: number, address: string) => {
+      const host = net.add(as, ipv4(address))
+      host.addNeighbour(leaf, {})
+      host.speaker.originate(P)
+      host.speaker.start()
+      return host
+    }
+    return { net, leaf, join }
+  }
+  const statesOf = ({ speaker }: PipedSpeaker) =>
+    [...speaker.neighbours].map(({ session }) => session.state)
+
+  it('takes who comes from there, up to its limit, and forgets who has gone', () => {
+    const { net, leaf, join } = bench(2, 'external')
+    const [first, , third] = [1, 2, 3].map((n) => join(64512 + n, `10.0.0.${n}`))
+    const far = join(64520, '10.0.1.1')
+    net.run(2 * SECOND)
+    expect(statesOf(leaf)).toEqual(['Established', 'Established'])
+    expect([statesOf(third!), statesOf(far)]).not.toContainEqual(['Established'])
+    expect(leaf.routes.get('10.1.0.0/16')).toHaveLength(1)
+    first!.speaker.shutDown()
+    net.run(10 * SECOND)
+    // Its place is free for the third.
+    expect(leaf.speaker.neighbour(first!.address)).toBeNull()
+    expect([statesOf(leaf), statesOf(third!)]).toEqual([
+      ['Established', 'Established'],
+      ['Established'],
+    ])
+  })
+
+  it.each([
+    ['external', 65000],
+    [64512, 64513],
+  ] as const)('with AS %s takes none of AS %s', (remoteAs, as) => {
+    const { net, leaf, join } = bench(10, remoteAs)
+    const host = join(as, '10.0.0.1')
+    net.run(2 * SECOND)
+    expect(host.ends).toEqual([])
+    expect([statesOf(host), leaf.routes.size]).toEqual([['Idle'], 0])
   })
 })
 

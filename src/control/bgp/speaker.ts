@@ -1,6 +1,12 @@
 import type { RandomStream } from '../../sim/random.ts'
-import { formatIpv4, type Ipv4Address, type Ipv4Prefix } from '../../wire/ipv4-address.ts'
+import {
+  formatIpv4,
+  type Ipv4Address,
+  type Ipv4Prefix,
+  contains as prefixContains,
+} from '../../wire/ipv4-address.ts'
 import { Neighbour, type NeighbourHost, type NeighbourPolicy } from './neighbour.ts'
+import { RestartRecovery } from './restart-recovery.ts'
 import { type Destination, LocRib } from './rib/loc-rib.ts'
 import { type Path, prefixKey } from './rib/path.ts'
 import type { Clock } from './session/clock.ts'
@@ -16,10 +22,23 @@ export interface SpeakerSettings {
   readonly clusterId?: Ipv4Address
   /** Paths that share the traffic to one destination. Default 1. */
   readonly multipath?: number
+  /**
+   * Picoseconds that a speaker which follows one that has ended waits at most for its peers' routes, before
+   * it tells kernel and peers anything (BIRD's \`graceful restart wait\`). Default 0: it follows nobody.
+   */
+  readonly restartWait?: number
 }
 
 /** A neighbour as the speaker's operator names it; the speaker's own names are left out. */
 export type NeighbourOptions = Omit<NeighbourSettings, 'localAs' | 'routerId'> & NeighbourPolicy
+
+/** Peers that nobody has named: whoever connects from `range` (FRR's `bgp listen range`). */
+export interface ListenRange {
+  readonly range: Ipv4Prefix
+  /** Most such peers at a time (`bgp listen limit`). */
+  readonly limit: number
+  readonly options: Omit<NeighbourOptions, 'remoteAddress' | 'isPassive'>
+}
 
 /** The program around a speaker. */
 export interface SpeakerUser {
@@ -36,6 +55,8 @@ export interface SpeakerUser {
   wantFlush(): void
   /** A session is established (null) or has ended. */
   stateChanged(neighbour: Neighbour, end: ConnectionEnd | null): void
+  /** After a restart all routes that are to be in the kernel have been set. */
+  recovered?(): void
 }
 
 /**
@@ -47,13 +68,20 @@ export class BgpSpeaker implements NeighbourHost {
   readonly random: RandomStream
   readonly locRib: LocRib
   readonly clusterId: Ipv4Address
-  private readonly settings: SpeakerSettings
+  readonly settings: SpeakerSettings
   private readonly user: SpeakerUser
   private readonly byAddress = new Map<Ipv4Address, Neighbour>()
   /** Those that have something to be told. */
   private readonly dirty = new Set<Neighbour>()
   /** Next hops in the kernel, by prefix. */
   private readonly programmed = new Map<number, readonly Ipv4Address[]>()
+  /** When one of them last changed, picoseconds; null = there was none. */
+  programmedAt: number | null = null
+  private readonly recovery: RestartRecovery<Neighbour>
+  private readonly listenRanges: {
+    readonly range: ListenRange
+    readonly members: Set<Neighbour>
+  }[] = []
 
   constructor(settings: SpeakerSettings, user: SpeakerUser) {
     this.settings = settings
@@ -62,6 +90,34 @@ export class BgpSpeaker implements NeighbourHost {
     this.random = user.random
     this.locRib = new LocRib(settings.multipath ?? 1)
     this.clusterId = settings.clusterId ?? settings.routerId
+    this.recovery = new RestartRecovery(user.clock, settings.restartWait ?? 0, () =>
+      this.recovered(),
+    )
+  }
+
+  /** Begins all sessions. */
+  start(): void {
+    this.recovery.begin([...this.neighbours].filter((each) => each.restartsGracefully))
+    for (const { session } of this.neighbours) session.start()
+  }
+
+  get isRecovering(): boolean {
+    return this.recovery.isActive
+  }
+
+  heardAll(neighbour: Neighbour): void {
+    this.recovery.heard(neighbour)
+  }
+
+  private recovered(): void {
+    for (const destination of this.locRib.destinations()) this.program(destination)
+    for (const neighbour of this.neighbours) this.wantFlush(neighbour)
+    this.user.recovered?.()
+  }
+
+  /** Destinations that it has put into the kernel. */
+  get routes(): number {
+    return this.programmed.size
   }
 
   /** All peers, in the order in which they were added. */
@@ -85,10 +141,40 @@ export class BgpSpeaker implements NeighbourHost {
     return neighbour
   }
 
+  /** Takes everybody from a range of addresses for a peer. */
+  listen(range: ListenRange): void {
+    this.listenRanges.push({ range, members: new Set() })
+  }
+
+  /** Whoever connects from `address`; null when nobody is expected there. */
+  peerAt(address: Ipv4Address): Neighbour | null {
+    return this.neighbour(address) ?? this.admit(address)
+  }
+
+  private admit(address: Ipv4Address): Neighbour | null {
+    const found = this.listenRanges.find(({ range }) => prefixContains(range.range, address))
+    if (found === undefined || found.members.size >= found.range.limit) return null
+    const { options } = found.range
+    const neighbour = this.addNeighbour({ ...options, remoteAddress: address, isPassive: true })
+    found.members.add(neighbour)
+    neighbour.session.start()
+    return neighbour
+  }
+
+  /** A peer that nobody has named is forgotten with its session, unless it left routes behind. */
+  private forget(neighbour: Neighbour): void {
+    for (const { members } of this.listenRanges) {
+      if (!members.has(neighbour) || neighbour.received > 0) continue
+      members.delete(neighbour)
+      this.removeNeighbour(neighbour)
+    }
+  }
+
   removeNeighbour(neighbour: Neighbour): void {
     neighbour.session.stop(bgpError(ERROR.cease, CEASE.deconfigured))
     this.byAddress.delete(neighbour.settings.remoteAddress)
     this.dirty.delete(neighbour)
+    this.recovery.heard(neighbour)
   }
 
   /** Ends all sessions in order. */
@@ -119,6 +205,7 @@ export class BgpSpeaker implements NeighbourHost {
   }
 
   private program({ prefix, best, chosen }: Destination): void {
+    if (this.isRecovering) return
     const key = prefixKey(prefix)
     const isOurs = best === null || best.source === null
     const hops = isOurs ? [] : chosen.map(({ attributes }) => attributes.nextHop)
@@ -127,6 +214,7 @@ export class BgpSpeaker implements NeighbourHost {
     if (known.length === nexthops.length && nexthops.every((hop, i) => hop === known[i])) return
     if (nexthops.length === 0) this.programmed.delete(key)
     else this.programmed.set(key, nexthops)
+    this.programmedAt = this.clock.now
     this.user.setRoute(prefix, nexthops)
   }
 
@@ -136,6 +224,7 @@ export class BgpSpeaker implements NeighbourHost {
 
   stateChanged(neighbour: Neighbour, end: ConnectionEnd | null): void {
     this.user.stateChanged(neighbour, end)
+    if (end !== null) this.forget(neighbour)
   }
 
   wantFlush(neighbour: Neighbour): void {

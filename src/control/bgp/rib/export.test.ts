@@ -44,6 +44,7 @@ function rulesTo(kind: 'ebgp' | 'ibgp' | 'client', nextHopSelf = false): ExportR
     isClient: kind === 'client',
     clusterId: OWN,
     nextHopSelf,
+    nextHopKeep: false,
   }
 }
 

@@ -19,6 +19,8 @@ export interface ExportRules {
   readonly clusterId: Ipv4Address
   /** Whether iBGP peers get us as the next hop of what we learned elsewhere. eBGP peers always do. */
   readonly nextHopSelf: boolean
+  /** Whether an eBGP peer gets the next hop of what we learned elsewhere. */
+  readonly nextHopKeep: boolean
 }
 
 /** Whether the rules of BGP let a path go to a peer, before any filter. */
@@ -46,12 +48,12 @@ export function exportAttributes(
 function toExternal(
   { source }: Path,
   attributes: PathAttributes,
-  { localAs, localAddress }: ExportRules,
+  { localAs, localAddress, nextHopKeep }: ExportRules,
 ): PathAttributes {
   return {
     ...attributes,
     asPath: prependAs(attributes.asPath, localAs),
-    nextHop: localAddress,
+    nextHop: nextHopKeep && source !== null ? attributes.nextHop : localAddress,
     med: source === null ? attributes.med : null,
     localPref: null,
     originatorId: null,

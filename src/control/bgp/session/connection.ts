@@ -5,6 +5,7 @@ import { type BgpError, bgpError, ERROR, FSM_ERROR } from '../wire/error.ts'
 import type { BgpMessage, OpenMessage, UpdateMessage } from '../wire/message.ts'
 import { MessageStream } from '../wire/message-stream.ts'
 import { type Clock, jittered, RestartableTimer } from './clock.ts'
+import type { MessageCounters } from './message-counters.ts'
 
 /** The TCP connection under a BGP connection. */
 export interface Transport {
@@ -26,6 +27,7 @@ export type ConnectionEnd =
 export interface ConnectionOwner {
   readonly clock: Clock
   readonly random: RandomStream
+  readonly counters: MessageCounters
   /** @returns the times agreed on, or why not. */
   negotiate(connection: Connection, open: OpenMessage): NegotiatedTimes | BgpError
   established(connection: Connection): void
@@ -42,6 +44,9 @@ export interface NegotiatedTimes {
 
 /** Until the peer's OPEN is there (RFC 4271 section 8.2.2 suggests 4 minutes). */
 const INITIAL_HOLD = 240 * SECOND
+
+/** Offset of the type in a message. */
+const TYPE_AT = 18
 
 /** One connection with a peer, from its OPEN on. */
 export class Connection {
@@ -73,11 +78,17 @@ export class Connection {
 
   open(message: OpenMessage): void {
     this.holdTimer.start(INITIAL_HOLD)
-    this.transport.send(encodeMessage(message))
+    this.transmit(encodeMessage(message))
   }
 
+  /** @param content one message. */
   send(content: Uint8Array): void {
-    if (this.current !== 'Closed') this.transport.send(content)
+    if (this.current !== 'Closed') this.transmit(content)
+  }
+
+  private transmit(content: Uint8Array): void {
+    this.owner.counters.countSent(content[TYPE_AT]!)
+    this.transport.send(content)
   }
 
   /** Bytes have come. */
@@ -87,6 +98,7 @@ export class Connection {
       const message = this.messages.next()
       if (message === null) return
       if (message.kind === 'error') return this.fail(message.error)
+      this.owner.counters.countReceived(message.kind === 'update')
       this.handle(message)
     }
   }
@@ -99,7 +111,7 @@ export class Connection {
   /** Ends it with a NOTIFICATION. */
   fail(error: BgpError): void {
     if (this.current === 'Closed') return
-    this.transport.send(encodeMessage({ kind: 'notification', error }))
+    this.transmit(encodeMessage({ kind: 'notification', error }))
     this.end({ kind: 'sent', error })
   }
 
@@ -171,7 +183,7 @@ export class Connection {
   }
 
   private keepalive(): void {
-    this.transport.send(encodeMessage({ kind: 'keepalive' }))
+    this.transmit(encodeMessage({ kind: 'keepalive' }))
     if (this.times.keepalive === 0) return
     this.keepaliveTimer.start(jittered(this.times.keepalive, this.owner.random))
   }

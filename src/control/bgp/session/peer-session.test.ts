@@ -47,12 +47,13 @@ class Bench {
       routerId: OWN,
       localAddress: OWN,
       remoteAddress: LOWER,
-      timers: BIRD_TIMERS,
+      timers: { ...BIRD_TIMERS, startDelay: 0 },
       isPassive: false,
       gracefulRestart: BIRD_GRACEFUL_RESTART,
       ...settings,
     }
     this.session = new PeerSession(full, clock, simulator.random.stream('session'), {
+      isRestarting: false,
       connect: () => void this.attempts.push(simulator.now / SECOND),
       established: () => void this.established++,
       update: () => {},

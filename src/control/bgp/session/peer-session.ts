@@ -10,6 +10,7 @@ import {
   type NegotiatedTimes,
   type Transport,
 } from './connection.ts'
+import { MessageCounters } from './message-counters.ts'
 import type { NeighbourSettings } from './settings.ts'
 
 /** States of RFC 4271 section 8.2.2. */
@@ -23,6 +24,8 @@ export type SessionState =
 
 /** What a session needs of the program around it, and tells it. */
 export interface SessionUser {
+  /** Whether the speaker follows one that ended a moment ago: peers are to know that it lost its state. */
+  readonly isRestarting: boolean
   /** Opens a TCP connection to the peer; `connected` or `refused` tells how it went. */
   connect(): void
   established(remote: OpenMessage): void
@@ -43,6 +46,7 @@ export class PeerSession implements ConnectionOwner {
   readonly settings: NeighbourSettings
   readonly clock: Clock
   readonly random: RandomStream
+  readonly counters = new MessageCounters()
   private readonly user: SessionUser
   private outgoing: Connection | null = null
   private incoming: Connection | null = null
@@ -54,18 +58,16 @@ export class PeerSession implements ConnectionOwner {
   private readonly connectTimer: RestartableTimer
   private readonly waitTimer: RestartableTimer
   private readonly restartTimer: RestartableTimer
-  private readonly created: number
   private errorWait = 0
   private lastError = -Infinity
 
   constructor(settings: NeighbourSettings, clock: Clock, random: RandomStream, user: SessionUser) {
     this.settings = settings
     this.clock = clock
-    this.created = clock.now
     this.random = random
     this.user = user
     this.connectTimer = new RestartableTimer(clock, () => this.connect())
-    this.waitTimer = new RestartableTimer(clock, () => this.begin(true))
+    this.waitTimer = new RestartableTimer(clock, () => this.begin())
     this.restartTimer = new RestartableTimer(clock, () => user.restartOver())
   }
 
@@ -83,15 +85,15 @@ export class PeerSession implements ConnectionOwner {
     return this.active?.remote ?? null
   }
 
-  /** Begins, with an attempt to connect at once. */
   start(): void {
-    if (this.phase === 'stopped') this.begin(true)
+    if (this.phase === 'stopped') this.begin()
   }
 
-  private begin(isAtOnce: boolean): void {
+  private begin(): void {
     this.phase = 'started'
-    if (isAtOnce) this.connect()
-    else this.connectLater()
+    const { startDelay } = this.settings.timers
+    if (startDelay === 0) this.connect()
+    else this.connectAfter(startDelay)
   }
 
   /** Ends it for good, or until `start`. @param error null = without a word, as when the link has gone. */
@@ -135,8 +137,11 @@ export class PeerSession implements ConnectionOwner {
 
   private connectLater(): void {
     this.halt()
-    if (this.settings.isPassive) return
-    this.connectTimer.start(jittered(this.settings.timers.connectDelay, this.random))
+    this.connectAfter(this.settings.timers.connectDelay)
+  }
+
+  private connectAfter(delay: number): void {
+    if (!this.settings.isPassive) this.connectTimer.start(jittered(delay, this.random))
   }
 
   /** Names the attempt that is under way, for `connected` and `refused`. */
@@ -178,7 +183,7 @@ export class PeerSession implements ConnectionOwner {
     const { localAs, timers, routerId, gracefulRestart } = this.settings
     const { mode, restartTime } = gracefulRestart
     const isAble = mode === 'on'
-    const hasRestarted = this.isRestarting()
+    const hasRestarted = this.user.isRestarting
     const restart = { hasRestarted, restartTime, isAble, hasForwarded: isAble && hasRestarted }
     return {
       kind: 'open',
@@ -194,12 +199,6 @@ export class PeerSession implements ConnectionOwner {
     }
   }
 
-  /** Only for a while: what a later session lost, it did not lose by the restart of the program. */
-  private isRestarting(): boolean {
-    const { hasRestarted, restartTime } = this.settings.gracefulRestart
-    return hasRestarted && this.clock.now - this.created < restartTime * SECOND
-  }
-
   negotiate(connection: Connection, open: OpenMessage): NegotiatedTimes | BgpError {
     const error = this.refusal(open) ?? this.collision(connection, open)
     return error ?? this.timesWith(open)
@@ -213,7 +212,8 @@ export class PeerSession implements ConnectionOwner {
     if (routerId === 0 || isOurs) return bgpError(ERROR.open, OPEN_ERROR.routerId)
     // All of today's speakers know four-octet numbers and, unless they say so, IPv4.
     if (fourOctetAs === null || !ipv4Unicast) return bgpError(ERROR.open, OPEN_ERROR.capability)
-    if (fourOctetAs !== remoteAs) return bgpError(ERROR.open, OPEN_ERROR.peerAs)
+    const isRight = remoteAs === 'external' ? fourOctetAs !== localAs : fourOctetAs === remoteAs
+    if (!isRight) return bgpError(ERROR.open, OPEN_ERROR.peerAs)
     return null
   }
 
@@ -236,7 +236,7 @@ export class PeerSession implements ConnectionOwner {
   private isPeerDominant(remoteId: number): boolean {
     const { routerId, localAs, remoteAs } = this.settings
     const [own, theirs] = [routerId >>> 0, remoteId >>> 0]
-    return own < theirs || (own === theirs && localAs < remoteAs)
+    return own < theirs || (own === theirs && remoteAs !== 'external' && localAs < remoteAs)
   }
 
   private timesWith(open: OpenMessage): NegotiatedTimes {

@@ -4,7 +4,8 @@ import type { Ipv4Address } from '../../../wire/ipv4-address.ts'
 /** One neighbour as the operator names it. */
 export interface NeighbourSettings {
   readonly localAs: number
-  readonly remoteAs: number
+  /** `external`: any but ours (FRR's `remote-as external`); for who only listens. */
+  readonly remoteAs: number | 'external'
   readonly routerId: Ipv4Address
   /** Ours on the connection: the next hop of what we send ourselves. */
   readonly localAddress: Ipv4Address
@@ -21,6 +22,8 @@ export interface SessionTimers {
   readonly holdTime: number
   /** Null = a third of the hold time. In proportion when the peer's hold time is lower. */
   readonly keepalive: number | null
+  /** From the start, or the end of an error wait, to the first attempt. 0 = at once. */
+  readonly startDelay: number
   /** How long an attempt to connect may take. */
   readonly connectRetry: number
   /** From the end of a connection, or a refused attempt, to the next attempt. */
@@ -39,14 +42,13 @@ export interface GracefulRestartSettings {
   readonly mode: 'off' | 'aware' | 'on'
   /** Seconds that peers are to wait for us. */
   readonly restartTime: number
-  /** Whether this program follows one that ended a moment ago: peers then know that it lost its state. */
-  readonly hasRestarted: boolean
 }
 
 /** BIRD 2's own (protocol BGP in its manual). */
 export const BIRD_TIMERS: SessionTimers = {
   holdTime: 240,
   keepalive: null,
+  startDelay: 5 * SECOND,
   connectRetry: 120 * SECOND,
   connectDelay: 5 * SECOND,
   errorWait: { least: 60 * SECOND, most: 300 * SECOND },
@@ -57,5 +59,4 @@ export const BIRD_TIMERS: SessionTimers = {
 export const BIRD_GRACEFUL_RESTART: GracefulRestartSettings = {
   mode: 'aware',
   restartTime: 120,
-  hasRestarted: false,
 }
