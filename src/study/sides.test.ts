@@ -20,7 +20,7 @@ describe('the sides of a workload', () => {
   it.each([
     ['containers', 'from: c1, to: c2', 'h1', 'h2'],
     ['hosts', 'from: h2, to: h1', 'h2', 'h1'],
-    ['the address of a container', 'from: c1, to: 10.20.128.0', 'h1', 'h2'],
+    ['the address of a container', 'from: c1, to: 10.20.128.1', 'h1', 'h2'],
     ['the address of a host', 'from: c1, to: 192.168.0.2', 'h1', 'h2'],
   ])('are the hosts of %s', (_, ends, from, to) => {
     const { senders, receivers } = sides(`kind: udp, rate: 1Mbps, for: 1s, ${ends}`)

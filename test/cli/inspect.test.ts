@@ -39,10 +39,10 @@ describe('inspect', () => {
     expect(await json('c1', 'ip', 'neigh', '--at', '999ms')).toEqual([])
     const [row] = await json('c1', 'ip', 'neigh', '--at', '1100ms')
     expect(row).toEqual({
-      ...{ dst: '10.20.128.0', dev: 'eth0', lladdr: '02:42:0a:14:80:00', state: ['REACHABLE'] },
+      ...{ dst: '10.20.128.1', dev: 'eth0', lladdr: '02:42:0a:14:80:01', state: ['REACHABLE'] },
     })
     expect(await lines('c1', 'ip', 'neigh', '--at', '60s')).toEqual([
-      '10.20.128.0 dev eth0 lladdr 02:42:0a:14:80:00 STALE ',
+      '10.20.128.1 dev eth0 lladdr 02:42:0a:14:80:01 STALE ',
     ])
   })
 
@@ -65,11 +65,11 @@ describe('inspect', () => {
     expect(eth0).toMatchObject({
       ...{ ifname: 'eth0', link_index: 2, link_netnsid: 0 },
       linkinfo: { info_kind: 'macvlan', info_data: { mode: 'bridge' } },
-      addr_info: [{ local: '10.20.128.0', prefixlen: 16, broadcast: '10.20.255.255' }],
+      addr_info: [{ local: '10.20.128.1', prefixlen: 16, broadcast: '10.20.255.255' }],
     })
     expect((await lines('c2', 'ip', 'addr', 'show', 'dev', 'eth0')).slice(-3)).toEqual([
-      '    link/ether 02:42:0a:14:80:00 brd ff:ff:ff:ff:ff:ff link-netnsid 0',
-      '    inet 10.20.128.0/16 brd 10.20.255.255 scope global eth0',
+      '    link/ether 02:42:0a:14:80:01 brd ff:ff:ff:ff:ff:ff link-netnsid 0',
+      '    inet 10.20.128.1/16 brd 10.20.255.255 scope global eth0',
       '       valid_lft forever preferred_lft forever',
     ])
   })
@@ -95,7 +95,7 @@ describe('inspect', () => {
       `        ${`${rx.bytes}`.padStart(6)} ${`${rx.packets}`.padStart(7)} `,
     ])
     const [stale] = await lines('c1', 'ip', '-s', 'neigh', '--at', '60s')
-    expect(stale).toMatch(/ lladdr 02:42:0a:14:80:00 {2}used \d+\/\d+\/\d+probes \d STALE $/)
+    expect(stale).toMatch(/ lladdr 02:42:0a:14:80:01 {2}used \d+\/\d+\/\d+probes \d STALE $/)
     expect((await lines('h1', 'ip', 'route', '-j')).join('')).not.toContain(' ')
     expect(await lines('h1', 'ip', 'route', '-j', '-p')).toContain('        "dev": "eth0",')
   })
@@ -103,7 +103,7 @@ describe('inspect', () => {
   it('bridge fdb', async () => {
     const [row] = await json('h1', 'bridge', 'fdb')
     expect(row).toEqual({
-      ...{ mac: '02:42:0a:14:00:01', ifname: 'eth0', flags: ['self'], state: 'permanent' },
+      ...{ mac: '02:42:0a:14:00:02', ifname: 'eth0', flags: ['self'], state: 'permanent' },
     })
     expect(await lines('h1', 'bridge', 'fdb', ...BRIDGED)).toContainEqual(
       expect.stringMatching(/ dev veth0 master cni0/),
@@ -128,14 +128,14 @@ describe('inspect', () => {
     expect(text.slice(3)).toEqual([
       '  vlan     mac address     type  learn     age      ports',
       '------+----------------+--------+-----+----------+--------------------------',
-      '*    1  0242.0a14.0001  dynamic  Yes          0   p1',
-      '*    1  0242.0a14.8000  dynamic  Yes          0   p2',
+      '*    1  0242.0a14.0002  dynamic  Yes          0   p1',
+      '*    1  0242.0a14.8001  dynamic  Yes          0   p2',
     ])
     expect(await lines('switch', 'mac', '--at', '1100ms')).toEqual(text)
     expect(await lines('leaf1', 'show', 'mac', 'address-table', '--at', '1100ms')).toEqual(text)
     expect((await json('leaf1', 'mac')).map(({ mac, port, vlan }) => [mac, port, vlan])).toEqual([
-      ['02:42:0a:14:00:01', 'p1', 1],
-      ['02:42:0a:14:80:00', 'p2', 1],
+      ['02:42:0a:14:00:02', 'p1', 1],
+      ['02:42:0a:14:80:01', 'p2', 1],
     ])
     expect(await lines('leaf1', 'mac', '--at', '999ms')).toHaveLength(5)
   })
