@@ -13,6 +13,7 @@ const SHEBANG = '#!/usr/bin/env node\n'
 const ENTRIES = {
   cli: 'src/cli/main.ts',
   'sweep-worker': 'src/cli/sweep-worker.ts',
+  'compare-worker': 'src/cli/compare-worker.ts',
   scheme: 'src/schemes/public.ts',
   bench: 'bench/main.ts',
 }

@@ -11,7 +11,10 @@ import { flagsOf, reduceTransfer, TCP_ACK, TCP_SYN, tcpOf } from './golden-trans
 
 /** The probe of which the text keeps what does not depend on timing: see `reduceTransfer`. */
 const TRANSFER = 'tcp200k'
-const SCHEMES = ['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw', 'docker-overlay']
+const SCHEMES = [
+  ...['baseline', 'macvlan', 'flannel-vxlan', 'flannel-hostgw', 'docker-overlay', 'weave'],
+  ...['realdocker', 'calico', 'calico-vxlan'],
+]
 /** In the order in which the lab ran them. */
 const PROBES = ['ping', 'udp100', 'udp4000', 'df1472', TRANSFER, 'arpnx', 'isol', 'masq']
 const POINTS = ['underlay', 'ctr', 'br', 'gwbr']
@@ -19,6 +22,7 @@ const POINTS = ['underlay', 'ctr', 'br', 'gwbr']
 const TSHARK = 'tshark'
 const OPTIONS = [
   ...['-n', '-T', 'pdml', '-d', 'udp.port==8472,vxlan', '-o', 'ip.defragment:FALSE'],
+  ...['-d', 'udp.port==6784,vxlan'],
   ...['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'],
   ...['-o', 'tcp.check_checksum:TRUE', '-o', 'tcp.relative_sequence_numbers:TRUE'],
 ]

@@ -100,8 +100,24 @@ export interface Scheme<Options = unknown> {
   claims?(options: Options): readonly string[]
   /** What a reader of the results must know of how the network was set up; null if nothing. */
   note?(options: Options): string | null
+  /** Its variants as a comparison shows them; the first is what one gets who says nothing. */
+  readonly showcase?: readonly Showcase[]
   /** Starts the daemon on one host. */
   startHost(host: Host, network: NetworkSpec<Options>): Daemon
+}
+
+/** A variant of a scheme as a scenario file would have it. */
+export interface Showcase {
+  /** Default: what `Scheme.variant` says; for what that does not tell apart. */
+  readonly name?: string
+  /** Keys of the network beside `scheme`. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** What a second network on the same hosts must say otherwise; default: nothing. */
+  readonly another?: Readonly<Record<string, unknown>>
+  /** The section `store` that it needs; default: none. */
+  readonly store?: Readonly<Record<string, unknown>>
+  /** What an operator sets up in the fabric for it: keys of the section `fabric`; default: nothing. */
+  readonly fabric?: Readonly<Record<string, unknown>>
 }
 
 export interface SchemeContext {

@@ -109,6 +109,20 @@ export function ipv4Prefix() {
   })
 }
 
+/** An address with the length of its prefix, as `ip addr` takes it. */
+export function interfaceAddress() {
+  return scalar<{ readonly address: Ipv4Address; readonly length: number }>(
+    (input) => {
+      const isText = typeof input === 'string' && input.includes('/')
+      const value = isText ? parseInterfaceAddress(input) : null
+      if (value !== null) return { ok: true, value }
+      const remedy = 'write it like 10.0.1.254/24'
+      return { ok: false, message: `${shown(input)} is no address with a prefix length`, remedy }
+    },
+    { type: 'string', pattern: `^${QUAD}/(3[0-2]|[12]?[0-9])$`, examples: ['10.0.1.254/24'] },
+  )
+}
+
 function parseBlock(input: unknown): Parsed<Ipv4Prefix> {
   const wrong = (what: string, remedy: string): Parsed<Ipv4Prefix> => ({
     ok: false,

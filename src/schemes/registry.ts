@@ -7,6 +7,7 @@ import { flannelScheme } from './flannel/index.ts'
 import { hostScheme } from './host/index.ts'
 import { ipvlanScheme } from './ipvlan/index.ts'
 import { macvlanScheme } from './macvlan/index.ts'
+import { weaveScheme } from './weave/index.ts'
 
 /** The schemes by name, as the scenario format and the builder ask for them. */
 export class Schemes {
@@ -59,4 +60,5 @@ export const builtinSchemes = new Schemes([
   flannelScheme as Scheme,
   dockerOverlayScheme as Scheme,
   calicoScheme as Scheme,
+  weaveScheme as Scheme,
 ])

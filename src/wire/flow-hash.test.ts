@@ -68,12 +68,14 @@ describe('flowHash', () => {
     expect(flowHash(echo(8, 8), SECRET)).toBe(request)
   })
 
-  it('looks into IPIP, and at the MACs of what is not IP', () => {
+  it('looks into IPIP, and only at the EtherType of what is not IP', () => {
     const outer = datagram({ protocol: 4, inner: datagram(), ipSrc: 1, ipDst: 2 })
     expect(flowHash(outer, SECRET)).toBe(hash({}))
     const arp = frameOf({ etherType: 0x0806, srcLo: 1, dstLo: 2 })
     const other = frameOf({ etherType: 0x0806, srcLo: 3, dstLo: 2 })
-    expect(flowHash(arp, SECRET)).not.toBe(flowHash(other, SECRET))
+    expect(flowHash(arp, SECRET)).toBe(flowHash(other, SECRET))
+    const rarp = frameOf({ etherType: 0x8035, srcLo: 1, dstLo: 2 })
+    expect(flowHash(rarp, SECRET)).not.toBe(flowHash(arp, SECRET))
   })
 
   it('spreads flows that differ by one port evenly over buckets', () => {

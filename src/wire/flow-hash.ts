@@ -6,7 +6,7 @@ import { ETHERTYPE_IPV4, type Frame, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP }
  * kernel sorts them, so that both directions of a flow have one hash under one secret. A fragment,
  * the first one too, hashes on addresses and protocol only, and so does ICMP, whatever its identifier
  * (two pings of one address were seen to share a port); IPIP hashes on the packet that it carries;
- * what is not IPv4 on its MACs.
+ * what is not IPv4 on its EtherType alone (ARP of four stations was seen to share one port).
  *
  * The mixing function is not the kernel's (siphash), whose secret is drawn at boot in any case.
  *
@@ -14,7 +14,7 @@ import { ETHERTYPE_IPV4, type Frame, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP }
  * @returns an unsigned 32-bit number, never 0: the kernel takes 0 for "not computed".
  */
 export function flowHash(frame: Frame, secret: number): number {
-  if (frame.etherType !== ETHERTYPE_IPV4) return hashOfMacs(frame, secret)
+  if (frame.etherType !== ETHERTYPE_IPV4) return finish(mix(secret, frame.etherType))
   while (frame.protocol === PROTOCOL_IPIP && frame.inner !== null && !frame.isFragment) {
     frame = frame.inner
   }
@@ -57,12 +57,6 @@ function portsOf(frame: Frame): number {
     default:
       return 0
   }
-}
-
-function hashOfMacs(frame: Frame, secret: number): number {
-  let hash = mix(mix(secret, frame.dstHi), frame.dstLo)
-  hash = mix(mix(hash, frame.srcHi), frame.srcLo)
-  return finish(mix(hash, frame.etherType))
 }
 
 /** One round of MurmurHash3. */

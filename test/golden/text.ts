@@ -101,10 +101,13 @@ export class Recorder implements Tap {
   }
 }
 
+/** IANA's, Linux's, and that of Weave's fast datapath. */
+const VXLAN_PORTS: ReadonlySet<number> = new Set([4789, 8472, 6784])
+
 /** The text form of a frame's bytes. @param time seconds. */
 export function textOf(bytes: Uint8Array, time: number): TextFrame {
   const layers: Layer[] = []
-  addEthernet(layers, decode(bytes))
+  addEthernet(layers, decode(bytes, { vxlanPorts: VXLAN_PORTS }))
   return { time, length: bytes.length, layers }
 }
 

@@ -53,7 +53,7 @@ describe('weave', () => {
 
   it('sends the data frames that the kernel sent', () => {
     const parts = run.parts.map((part) => dataOf(part))
-    expect(parts.flatMap(({ kernel }) => kernel).length).toBeGreaterThan(60)
+    expect(parts.flatMap(({ kernel }) => kernel)).toHaveLength(60)
     expect(compareRun(parts, run.configuredMacs)).toBeNull()
   })
 

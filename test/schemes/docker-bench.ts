@@ -111,17 +111,26 @@ export class DockerBench {
     number: number,
     address: Ipv4Address | null = null,
   ): Endpoint | AttachError {
-    return this.finish(
-      this.daemon(network, number).attach({
-        name,
-        network,
-        namespace: this.namespace(name, number),
-        device: 'eth0',
-        defaultRoute: true,
-        address,
-        mac: null,
-      }),
-    )
+    return this.finish(this.begin(name, network, number, address))
+  }
+
+  /** The same, whose result comes later. */
+  begin(
+    name: string,
+    network: string,
+    number: number,
+    address: Ipv4Address | null = null,
+  ): Process<Endpoint | AttachError> {
+    return this.daemon(network, number).attach({
+      name,
+      network,
+      namespace: this.namespace(name, number),
+      device: 'eth0',
+      defaultRoute: true,
+      address,
+      mac: null,
+      labels: {},
+    })
   }
 
   docker(name: string, network: string, number: number): Endpoint {
@@ -161,16 +170,7 @@ export class DockerBench {
     for (let i = 0; i < count * this.engines; i++) {
       const number = (i % this.engines) + 1
       const name = `x${i}`
-      const container = {
-        name,
-        network,
-        namespace: this.namespace(name, number),
-        device: 'eth0',
-        defaultRoute: true,
-        address: null,
-        mac: null,
-      }
-      const { done } = spawn(simulator, this.daemon(network, number).attach(container))
+      const { done } = spawn(simulator, this.begin(name, network, number))
       done.wait(simulator, (result) => results.push(result as Endpoint | AttachError))
     }
     this.run(30 * SECOND)

@@ -110,6 +110,17 @@ describe('the data path of the overlay driver', () => {
     expect(bench.ping(c1.namespace, other.address)).toBe(true)
   })
 
+  it('takes no container on an encrypted network: without a swarm there are no keys', () => {
+    const bench = new DockerBench(1, { encrypted: true })
+    bench.startDaemons()
+    bench.startNetwork('net1', 1, { subnet: '10.0.9.0/24' })
+    const refused = bench.tryRun('c1', 'net1', 1)
+    expect((refused as AttachError).message).toBe(
+      'docker: Error response from daemon: cannot join secure network: encryption keys not present',
+    )
+    expect(bench.host(1).containers.get('c1')!.devices).toEqual([])
+  })
+
   it('has no way out on an internal network', () => {
     const { bench, c1, c2 } = pair({ internal: true })
     expect(c1.namespace.devices.map(({ name }) => name)).toEqual(['eth0'])
@@ -362,7 +373,7 @@ describe('what the scenario file is checked for', () => {
   })
 
   it('wants a store that it can ask', () => {
-    const remedy = 'store: { kind: etcd }, or consul'
+    const remedy = 'store: { kind: etcd }, or consul; or mode: swarm, which needs none'
     expect(check({}, null)).toMatchObject([{ path: ['scheme'], remedy }])
     expect(check({}, { kind: 'consul', version: '1.8' })).toEqual([])
     expect(check({}, { kind: 'kube', version: '1' })).toMatchObject([{ path: ['scheme'], remedy }])

@@ -1,6 +1,6 @@
 import type { HeaderList } from './headers.ts'
 import { reasonOf } from './status.ts'
-import { bytesOf, concatBytes } from './text.ts'
+import { bytesOf, concatBytes, NO_BYTES } from './text.ts'
 
 /** What is sent as a body. */
 export type Body = Uint8Array | string
@@ -71,8 +71,14 @@ export function chunkedHead(response: ResponseFields): string {
 
 export const LAST_CHUNK: Uint8Array = bytesOf('0\r\n\r\n')
 
+/** The last text that went out as a chunk: many streams are often told the same. */
+let last: { readonly text: string; readonly bytes: Uint8Array } = { text: '', bytes: NO_BYTES }
+
 export function encodeChunk(body: Body): Uint8Array {
-  return joined(lengthOf(body).toString(16) + CRLF, body, CRLF)
+  if (typeof body === 'string' && body === last.text) return last.bytes
+  const bytes = joined(lengthOf(body).toString(16) + CRLF, body, CRLF)
+  if (typeof body === 'string') last = { text: body, bytes }
+  return bytes
 }
 
 const LENGTH_NAME = 'content-length'

@@ -65,8 +65,16 @@ export class Stream implements Descriptor {
     return error
   }
 
+  get localAddress(): Ipv4Address {
+    return this.socket.localAddress
+  }
+
   get peerAddress(): Ipv4Address {
     return this.socket.remoteAddress
+  }
+
+  get peerPort(): number {
+    return this.socket.remotePort
   }
 
   get isBroken(): boolean {

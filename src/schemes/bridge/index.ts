@@ -187,6 +187,7 @@ export const bridgeScheme: Scheme<Options> = {
   name: 'bridge',
   summary: 'A bridge on each host with NAT to the outside; containers of two hosts do not meet.',
   options,
+  showcase: [{ options: {}, another: { bridge: 'br-2', subnet: '172.19.0.0/16' } }],
   variant: () => 'bridge',
   claims: ({ bridge }) => [bridge, 'the chain DOCKER'],
   check({ subnet }, { hosts }) {

@@ -65,7 +65,7 @@ export const calicoScheme: Scheme<CalicoOptions> = {
       showcaseOf({ encapsulation }),
     ),
     {
-      name: 'calico/none, policy',
+      name: 'calico/none (policy)',
       ...showcaseOf({ encapsulation: 'none', policies: SAME_NAMESPACE_ONLY }),
     },
   ],

@@ -43,7 +43,7 @@ export function* createNetwork(
   const id = randomHex(program.random)
   const network = { id, name, pool, gateway, isInternal: options.internal }
   const refusal =
-    (yield* driver.createNetwork(network, options.mtu ?? 0)) ?? (yield* endpoints.createCount(id))
+    (yield* driver.createNetwork(network, options)) ?? (yield* endpoints.createCount(id))
   if (refusal !== null) return refusal
   const json = networkJson(network, options, rfc3339(program.wallClock))
   const written = yield* datastore.put(`network/${id}`, json, null)

@@ -43,6 +43,8 @@ class DockerDaemon implements Daemon {
   private added: Condition | null = null
   private engine: Engine | null = null
   private isWanted = false
+  /** Of the host, when the daemon started. */
+  private boots = 0
 
   constructor(host: Host, store: StoreCluster, options: DockerOverlayOptions) {
     this.store = store
@@ -73,11 +75,14 @@ class DockerDaemon implements Daemon {
   }
 
   private launch(): void {
+    const hasRebooted = this.state.host.boots !== this.boots
+    this.boots = this.state.host.boots
+    if (hasRebooted) this.state.gatewayBridge.forget()
     const program = new Program(this.state.host.root, 'dockerd')
     const engine = new Engine(program, this.state, this.makeKv(program), this.version)
     this.engine = engine
     program.ended.wait(program.simulator, () => this.ended(program))
-    program.spawn(this.run(engine))
+    program.spawn(this.run(engine, hasRebooted))
   }
 
   private makeKv(program: Program): KvStore {
@@ -87,9 +92,12 @@ class DockerDaemon implements Daemon {
       : new EtcdKvStore(program, addresses)
   }
 
-  private *run(engine: Engine): Process {
+  /** @param hasRebooted its containers are started by others. */
+  private *run(engine: Engine, hasRebooted: boolean): Process {
     const { state } = this
-    const ended = [...state.interrupted, ...state.running].filter(({ isLeaked }) => !isLeaked)
+    const ended = hasRebooted
+      ? []
+      : [...state.interrupted, ...state.running].filter(({ isLeaked }) => !isLeaked)
     state.interrupted = []
     yield* engine.start()
     for (const { container } of ended) {
@@ -127,6 +135,16 @@ class DockerDaemon implements Daemon {
   crash(): void {
     this.isWanted = false
     this.engine?.program.kill()
+  }
+
+  /**
+   * The containers are gone, and with them what the store had of them; the daemon is stopped. Its own key
+   * goes by its TTL.
+   */
+  *leave(): Process<void> {
+    const { engine } = this
+    this.stop()
+    if (engine !== null) yield* engine.program.ended.receive()
   }
 
   *attach(container: ContainerSpec): Process<Endpoint | AttachError> {

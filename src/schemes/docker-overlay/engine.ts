@@ -1,4 +1,5 @@
 import { KvError, type KvStore } from '../../control/kv/store.ts'
+import { Condition } from '../../control/program/condition.ts'
 import type { Program } from '../../control/program/program.ts'
 import { type Process, sleep } from '../../sim/process.ts'
 import { MILLISECOND, SECOND } from '../../sim/units.ts'
@@ -43,6 +44,9 @@ export class Engine implements DiscoveryListener {
   /** Networks that it has seen: of these it is sure when they are missing. */
   private readonly seen = new Set<string>()
   private readonly patience: number
+  /** What an earlier life has left is cleared away: containers can be started. */
+  private readonly ready: Condition
+  private isReady = false
 
   constructor(
     program: Program,
@@ -58,9 +62,10 @@ export class Engine implements DiscoveryListener {
     this.driver = new OverlayDriver(program, state.host, this.datastore, version)
     this.discovery = new Discovery(program, kv, state.host.address, this)
     this.patience = program.now + START_PATIENCE
+    this.ready = new Condition(program)
     program.ended.wait(program.simulator, () => {
       state.leftOver = [...state.leftOver, ...this.driver.active]
-      state.forgetWork()
+      state.locks.forget()
     })
   }
 
@@ -70,6 +75,8 @@ export class Engine implements DiscoveryListener {
     this.program.spawn(this.discovery.run())
     yield* this.datastore.list('endpoint_count')
     yield* this.cleanUp()
+    this.isReady = true
+    this.ready.notify()
   }
 
   *nodes(addresses: readonly Ipv4Address[]): Process {
@@ -105,13 +112,14 @@ export class Engine implements DiscoveryListener {
 
   /** `docker run --network`. */
   *run(container: ContainerSpec, options: DockerOverlayOptions): Process<Endpoint | AttachError> {
-    return yield* this.state.alone(container, this.runAlone(container, options))
+    return yield* this.state.locks.alone(container, this.runAlone(container, options))
   }
 
   private *runAlone(
     container: ContainerSpec,
     options: DockerOverlayOptions,
   ): Process<Endpoint | AttachError> {
+    while (!this.isReady) yield* this.ready.wait()
     const network = yield* this.awaitNetwork(container.network)
     if (network === null) {
       return new AttachError(`${ERROR}network ${container.network} not found.`)
@@ -247,7 +255,7 @@ export class Engine implements DiscoveryListener {
 
   /** `docker rm -f`. Without the store the container ends, but its sandbox stays. */
   *remove(entry: RunningEndpoint): Process {
-    yield* this.state.alone(entry.container, this.removeAlone(entry))
+    yield* this.state.locks.alone(entry.container, this.removeAlone(entry))
   }
 
   private *removeAlone(entry: RunningEndpoint): Process {

@@ -47,13 +47,28 @@ COMMIT
 export class GatewayBridge {
   private readonly host: Host
   private readonly subnet: Ipv4Prefix
-  private readonly pool: AddressPool
+  private readonly taken: number
+  private pool: AddressPool
   private readonly attached = new Map<string, Attached>()
 
-  constructor(host: Host, subnet: Ipv4Prefix) {
+  /** @param taken how many of the first addresses are somebody else's. */
+  constructor(host: Host, subnet: Ipv4Prefix, taken = 0) {
     this.host = host
     this.subnet = subnet
-    this.pool = new AddressPool('lowest', subnet, [this.gateway])
+    this.taken = taken
+    this.pool = this.newPool()
+  }
+
+  private newPool(): AddressPool {
+    const { gateway, taken } = this
+    const others = Array.from({ length: taken }, (_, i) => (gateway + 1 + i) | 0)
+    return new AddressPool('lowest', this.subnet, [gateway, ...others])
+  }
+
+  /** After a reboot there are neither bridge nor containers. */
+  forget(): void {
+    this.attached.clear()
+    this.pool = this.newPool()
   }
 
   private get gateway(): Ipv4Address {

@@ -8,22 +8,60 @@ import {
 import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
 import { startDocker } from './docker-daemon.ts'
 import { sizeOf } from './ipam.ts'
-import { type DockerOverlayOptions, dockerOverlayOptions, overlayMtu } from './options.ts'
+import {
+  type DockerOverlayOptions,
+  dockerOverlayOptions,
+  overlayMtu,
+  VXLAN_PORT,
+} from './options.ts'
+import { startSwarm } from './swarm/swarm-daemon.ts'
 
 const MTU_MIN = 68
 const KINDS: readonly string[] = ['etcd', 'consul']
 
 function check(options: DockerOverlayOptions, context: SchemeContext): readonly SchemeFinding[] {
   return [
-    ...checkStore(context),
+    ...(options.mode === 'swarm'
+      ? checkManagers(options, context)
+      : checkClassic(options, context)),
     ...checkAddresses(options),
     ...checkRoom(options, context),
     ...checkGatewayBridge(options, context),
   ]
 }
 
+function checkManagers(
+  { managers }: DockerOverlayOptions,
+  { hosts }: SchemeContext,
+): SchemeFinding[] {
+  if (managers === undefined) return []
+  const names = hosts.map(({ name }) => name)
+  const remedy = `hosts of the scenario, such as ${names[0]}`
+  if (managers.length === 0) {
+    return [{ path: ['managers'], message: 'a swarm without managers', remedy }]
+  }
+  return managers.flatMap((name, i) =>
+    names.includes(name)
+      ? []
+      : [{ path: ['managers', i], message: `${name} is no host of the scenario`, remedy }],
+  )
+}
+
+function checkClassic(options: DockerOverlayOptions, context: SchemeContext): SchemeFinding[] {
+  const findings = checkStore(context)
+  if (options.managers !== undefined) {
+    const message = 'managers are of swarm mode'
+    findings.push({ path: ['managers'], message, remedy: 'add "mode: swarm"' })
+  }
+  if (options.dataPathPort !== VXLAN_PORT) {
+    const message = 'the port can be chosen in swarm mode only'
+    findings.push({ path: ['dataPathPort'], message, remedy: 'add "mode: swarm"' })
+  }
+  return findings
+}
+
 function checkStore({ store }: SchemeContext): SchemeFinding[] {
-  const remedy = 'store: { kind: etcd }, or consul'
+  const remedy = 'store: { kind: etcd }, or consul; or mode: swarm, which needs none'
   if (store === null) {
     const message = 'the daemons of this scheme find networks and each other in a store'
     return [{ path: ['scheme'], message, remedy }]
@@ -33,12 +71,12 @@ function checkStore({ store }: SchemeContext): SchemeFinding[] {
 }
 
 function checkAddresses(options: DockerOverlayOptions): SchemeFinding[] {
-  const { subnet, ipRange, gateway, auxAddresses, mtu } = options
+  const { subnet, ipRange, gateway, auxAddresses, mtu, encrypted } = options
   const findings: SchemeFinding[] = []
   const add = (path: string[], message: string, remedy: string) =>
     findings.push({ path, message, remedy })
-  if (mtu !== undefined && overlayMtu(mtu) < MTU_MIN) {
-    add(['mtu'], `VXLAN leaves ${overlayMtu(mtu)} bytes of ${mtu}`, 'at least 118 bytes')
+  if (mtu !== undefined && overlayMtu(mtu, encrypted) < MTU_MIN) {
+    add(['mtu'], `VXLAN leaves ${overlayMtu(mtu, encrypted)} bytes of ${mtu}`, 'at least 118 bytes')
   }
   const given = [
     ...(gateway === undefined ? [] : [{ path: ['gateway'], address: gateway }]),
@@ -63,6 +101,15 @@ function checkAddresses(options: DockerOverlayOptions): SchemeFinding[] {
   return findings
 }
 
+/** In a swarm each host with containers has one address more, since 18.06. */
+function balancersOf(
+  { mode, version }: DockerOverlayOptions,
+  hosts: SchemeContext['hosts'],
+): number {
+  if (mode === 'classic' || version === '17.06') return 0
+  return hosts.filter(({ containers }) => containers > 0).length
+}
+
 function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
   return inner.length >= outer.length && contains(outer, inner.base)
 }
@@ -70,14 +117,14 @@ function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
 /** The hosts share the addresses: network, broadcast and gateway are not for containers. */
 function checkRoom(options: DockerOverlayOptions, { hosts }: SchemeContext): SchemeFinding[] {
   const { subnet = { base: 0, length: 24 }, ipRange, auxAddresses } = options
-  const total = hosts.reduce((sum, { containers }) => sum + containers, 0)
+  const total = hosts.reduce((sum, { containers }) => sum + containers, balancersOf(options, hosts))
   const aux = Object.values(auxAddresses).filter((address) => contains(ipRange ?? subnet, address))
   const room = sizeOf(ipRange ?? subnet) - (ipRange === undefined ? 3 : 0) - aux.length
   if (total <= room) return []
   return [
     {
       path: [ipRange === undefined ? 'subnet' : 'ipRange'],
-      message: `the hosts have ${total} containers, and share ${Math.max(0, room)} addresses`,
+      message: `the hosts need ${total} addresses, and share ${Math.max(0, room)} addresses`,
       remedy: 'give a larger one',
     },
   ]
@@ -100,9 +147,16 @@ function checkGatewayBridge(
 export const dockerOverlayScheme: Scheme<DockerOverlayOptions> = {
   name: 'docker-overlay',
   summary:
-    'Docker overlay networks with an external store: a VXLAN segment a network, peers told by Serf.',
+    'Docker overlay networks, with an external store and Serf or in swarm mode: a VXLAN segment a network.',
   options: dockerOverlayOptions,
-  variant: () => 'docker-overlay/classic',
+  variant: ({ mode }) => `docker-overlay/${mode}`,
   check,
-  startHost: startDocker,
+  showcase: [
+    { name: 'docker-overlay/classic (etcd)', options: {}, store: { kind: 'etcd', members: 3 } },
+    { name: 'docker-overlay/classic (consul)', options: {}, store: { kind: 'consul', members: 3 } },
+    { options: { mode: 'swarm' } },
+    { name: 'docker-overlay/swarm (encrypted)', options: { mode: 'swarm', encrypted: true } },
+  ],
+  startHost: (host, network) =>
+    network.options.mode === 'swarm' ? startSwarm(host, network) : startDocker(host, network),
 }

@@ -20,7 +20,8 @@ const DEFAULT_POOLS = 65_536
 
 /** Not the store's fault: trying again does not help. */
 const refusal = (text: string) => new KvError('exists', text)
-const POOL_OVERLAPS = refusal('Pool overlaps with other one on this address space')
+export const POOL_OVERLAPS = 'Pool overlaps with other one on this address space'
+const OVERLAPPING = refusal(POOL_OVERLAPS)
 const POOL_NOT_FOUND = refusal('Pool not found')
 
 /** Addresses of one network: its subnet, and the part of it from which they are chosen. */
@@ -65,7 +66,7 @@ export class Ipam {
       const config = value === null ? null : (JSON.parse(value) as { Subnets: Subnets })
       const subnets = config?.Subnets ?? {}
       chosen = choose(subnets, subnet)
-      if (chosen === null) return POOL_OVERLAPS
+      if (chosen === null) return OVERLAPPING
       const added = [...Object.entries(subnets), ...recordsOf(chosen, range)]
       // It keeps its scope in its first writing only.
       return goJson({ Scope: config === null ? 'global' : '', Subnets: sortedObject(added) })
@@ -135,9 +136,16 @@ export function sizeOf({ length }: Ipv4Prefix): number {
   return 2 ** (32 - length)
 }
 
-/** @returns null when the subnet, or every default pool, overlaps one that is there. */
 function choose(subnets: Subnets, wanted: Ipv4Prefix | null): Ipv4Prefix | null {
   const taken = Object.values(subnets).map(({ Pool: text }) => prefix(text))
+  return choosePool(taken, wanted)
+}
+
+/** @returns null when the subnet, or every default pool, overlaps one that is there. */
+export function choosePool(
+  taken: readonly Ipv4Prefix[],
+  wanted: Ipv4Prefix | null,
+): Ipv4Prefix | null {
   const isFree = (block: Ipv4Prefix) => !taken.some((other) => overlaps(block, other))
   if (wanted !== null) return isFree(wanted) ? wanted : null
   for (let i = 0; i < DEFAULT_POOLS; i++) {

@@ -1,7 +1,7 @@
 import type { Host } from '../../host/host.ts'
-import { type Process, Signal } from '../../sim/process.ts'
 import type { NetNamespace } from '../../stack/namespace.ts'
 import type { ContainerSpec } from '../contract.ts'
+import { ContainerLocks } from './container-locks.ts'
 import type { EndpointRecord } from './endpoint-record.ts'
 import type { GatewayBridge } from './gateway-bridge.ts'
 import type { StoredNetwork } from './network-record.ts'
@@ -36,38 +36,12 @@ export class MachineState {
   /** Namespaces of networks that an earlier life of the daemon has left. */
   leftOver: readonly NetworkSandbox[] = []
   private readonly ids = new Map<NetNamespace, ContainerIds>()
-  private readonly busy = new Map<NetNamespace, Signal<void>>()
+  readonly locks = new ContainerLocks()
 
   constructor(host: Host, gatewayBridge: GatewayBridge, gatewayNetwork: string) {
     this.host = host
     this.gatewayBridge = gatewayBridge
     this.gatewayNetwork = gatewayNetwork
-  }
-
-  /** One after the other: the networks of a container are joined in their order. */
-  *alone<T>({ namespace }: ContainerSpec, work: Process<T>): Process<T> {
-    for (;;) {
-      const other = this.busy.get(namespace)
-      if (other === undefined) break
-      yield* other.receive()
-    }
-    const done = new Signal<void>()
-    this.busy.set(namespace, done)
-    try {
-      return yield* work
-    } finally {
-      this.release(namespace, done)
-    }
-  }
-
-  private release(namespace: NetNamespace, done: Signal<void>): void {
-    if (this.busy.get(namespace) === done) this.busy.delete(namespace)
-    done.settle(undefined)
-  }
-
-  /** With the daemon ends what it was doing for containers. */
-  forgetWork(): void {
-    this.busy.clear()
   }
 
   idsOf({ namespace }: ContainerSpec, make: () => ContainerIds): ContainerIds {

@@ -30,8 +30,11 @@ export function networkJson(
   created: string,
 ): string {
   const { id, name, pool, gateway, isInternal } = network
-  const { mtu } = options
-  const driver = mtu === undefined ? {} : { [DRIVER_MTU]: String(mtu) }
+  const { mtu, encrypted } = options
+  const driver = {
+    ...(mtu === undefined ? {} : { [DRIVER_MTU]: String(mtu) }),
+    ...(encrypted ? { encrypted: '' } : {}),
+  }
   return goJson({
     addrSpace: 'GlobalDefault',
     attachable: false,
@@ -109,23 +112,36 @@ export interface OverlayRecord {
   readonly subnetIp: string
   readonly gateway: string
   readonly vni: number
+  /** `-o encrypted`. */
+  readonly isSecure: boolean
 }
 
-export function overlayRecordOf({ pool, gateway }: StoredNetwork, mtu: number): OverlayRecord {
+export function overlayRecordOf(
+  { pool, gateway }: StoredNetwork,
+  { mtu = 0, encrypted }: DockerOverlayOptions,
+): OverlayRecord {
   const subnetIp = formatPrefix(pool.subnet)
-  return { mtu, subnetIp, gateway: interfaceAddress(gateway, pool), vni: 0 }
+  const isSecure = encrypted
+  return { mtu, subnetIp, gateway: interfaceAddress(gateway, pool), vni: 0, isSecure }
 }
 
-export function overlayJson({ mtu, subnetIp, gateway, vni }: OverlayRecord): string {
+export function overlayJson({ mtu, subnetIp, gateway, vni, isSecure }: OverlayRecord): string {
   const subnets = [{ SubnetIP: subnetIp, GwIP: gateway, Vni: vni }]
-  return goJson({ mtu, secure: false, subnets })
+  return goJson({ mtu, secure: isSecure, subnets })
 }
 
 export function parseOverlay(value: string): OverlayRecord {
-  const { mtu, subnets } = JSON.parse(value) as {
+  const { mtu, secure, subnets } = JSON.parse(value) as {
     mtu: number
+    secure: boolean
     subnets: { SubnetIP: string; GwIP: string; Vni: number }[]
   }
   const [subnet] = subnets
-  return { mtu, subnetIp: subnet!.SubnetIP, gateway: subnet!.GwIP, vni: subnet!.Vni }
+  return {
+    mtu,
+    subnetIp: subnet!.SubnetIP,
+    gateway: subnet!.GwIP,
+    vni: subnet!.Vni,
+    isSecure: secure,
+  }
 }

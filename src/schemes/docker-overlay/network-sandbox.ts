@@ -8,7 +8,6 @@ import { attachToBridge } from '../attach-veth.ts'
 import type { AttachError, ContainerSpec, Endpoint } from '../contract.ts'
 import type { Peer } from './peer-table.ts'
 
-const VXLAN_PORT = 4789
 const BRIDGE = 'br0'
 const VXLAN = 'vxlan0'
 
@@ -19,6 +18,8 @@ export interface SandboxPlan {
   readonly subnet: Ipv4Prefix
   readonly gateway: Ipv4Address
   readonly mtu: number
+  /** UDP port of VXLAN. */
+  readonly port: number
 }
 
 /**
@@ -34,7 +35,7 @@ export class NetworkSandbox {
   constructor(host: Host, plan: SandboxPlan) {
     this.host = host
     this.plan = plan
-    const { mtu, vni, gateway, subnet } = plan
+    const { mtu, vni, gateway, subnet, port: dstPort } = plan
     this.namespace = host.addContainer(`${host.name}.1-${plan.network.slice(0, 10)}`)
     const commands = new Commands(this.namespace)
     this.commands = commands
@@ -44,7 +45,6 @@ export class NetworkSandbox {
     // Made in the host's namespace and moved: its outer packets stay there.
     const underlay = host.root
     const misses = { proxy: true, l2miss: true, l3miss: true }
-    const dstPort = VXLAN_PORT
     commands.link.add({ name: VXLAN, type: 'vxlan', underlay, vni, dstPort, mtu, ...misses })
     commands.link.master(VXLAN, BRIDGE)
     commands.link.up(VXLAN)

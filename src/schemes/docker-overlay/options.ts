@@ -8,13 +8,40 @@ const published = z.strictObject({
   hostPort: count(1, 65535).describe('Port of the host.'),
 })
 
+/** IANA's. */
+export const VXLAN_PORT = 4789
+/** Of `--data-path-port`. */
+const [DATA_PORT_MIN, DATA_PORT_MAX] = [1024, 49_151]
+
 export const dockerOverlayOptions = z.strictObject({
+  mode: z
+    .enum(['classic', 'swarm'])
+    .default('classic')
+    .describe(
+      '`classic`: `--cluster-store`, with an etcd or Consul, and Serf. `swarm`: managers among the hosts ' +
+        'allocate, and hosts tell each other of containers by gossip; no store.',
+    ),
+  managers: z
+    .array(z.string())
+    .exactOptional()
+    .describe(
+      'Swarm mode: the hosts that are managers; that of the first network counts. Default: the first ' +
+        'three hosts, or the first alone when there are fewer.',
+    ),
+  ingress: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Swarm mode: whether the swarm has its ingress network, which takes the first VNI, a pool and the first ' +
+        'address on each docker_gwbridge; no port is published by it. That of the first network counts.',
+    ),
   version: z
     .enum(['17.06', '20.10'])
     .default('20.10')
     .describe(
       'Release whose behaviour applies. Until 17.09 a peer that comes up elsewhere overwrites the old ' +
-        'entry at once, and a late leave of the old one removes the new; later it waits for the leave.',
+        'entry at once, and a late leave of the old one removes the new; later it waits for the leave. ' +
+        'Since 18.06 a swarm gives each node of a network an address for its load balancer.',
     ),
   subnet: ipv4Prefix()
     .exactOptional()
@@ -39,6 +66,15 @@ export const dockerOverlayOptions = z.strictObject({
       '`-o com.docker.network.driver.mtu`: MTU of the underlay; containers get 50 less. Default: 1500, ' +
         'whatever the NIC has.',
     ),
+  encrypted: z
+    .boolean()
+    .default(false)
+    .describe('`-o encrypted`. Without swarm mode there are no keys, and no container can join.'),
+  dataPathPort: count(DATA_PORT_MIN, DATA_PORT_MAX)
+    .default(VXLAN_PORT)
+    .describe(
+      'Swarm mode: `--data-path-port`, the UDP port of VXLAN; that of the first network counts.',
+    ),
   publish: z
     .array(published)
     .prefault([])
@@ -60,7 +96,14 @@ export type DockerOverlayOptions = z.output<typeof dockerOverlayOptions>
 const VXLAN_OVERHEAD = 50
 const UNDERLAY_MTU_DEFAULT = 1500
 
+/** SPI, sequence number, IV, length of the padding, next header, ICV. */
+const ESP_OVERHEAD = 26
+
 /** Of everything inside, as the driver computes it from the option in the store (0 = none). */
-export function overlayMtu(underlay: number): number {
-  return (underlay || UNDERLAY_MTU_DEFAULT) - VXLAN_OVERHEAD
+export function overlayMtu(underlay: number, isEncrypted: boolean): number {
+  const mtu = (underlay || UNDERLAY_MTU_DEFAULT) - VXLAN_OVERHEAD
+  if (!isEncrypted) return mtu
+  // ESP pads to four bytes.
+  const inside = mtu - ESP_OVERHEAD
+  return inside - (inside % 4)
 }

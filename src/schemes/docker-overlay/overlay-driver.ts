@@ -16,11 +16,12 @@ import {
   parseOverlay,
   type StoredNetwork,
 } from './network-record.ts'
-import { NetworkSandbox } from './network-sandbox.ts'
-import { type DockerOverlayOptions, overlayMtu } from './options.ts'
+import type { NetworkSandbox } from './network-sandbox.ts'
+import { type DockerOverlayOptions, overlayMtu, VXLAN_PORT } from './options.ts'
+import { OverlayNetworks } from './overlay-networks.ts'
 import { PeerGossip, type PeerListener } from './peer-gossip.ts'
 import type { PeerEvent } from './peer-messages.ts'
-import { type Peer, type PeerChanges, PeerTable } from './peer-table.ts'
+import type { Peer } from './peer-table.ts'
 
 /** vxlanIDStart and vxlanIDEnd. */
 const VNI_FIRST = 256
@@ -28,22 +29,16 @@ const VNI_LAST = 16_777_215
 /** Namespaces, VXLAN device and pair took 160 to 250 ms of a measured start. */
 const KERNEL_WORK = 180 * MILLISECOND
 
-/** A network's namespace on a host and how many containers of the host are in it. */
-interface ActiveSandbox {
-  readonly sandbox: NetworkSandbox
-  readonly misses: MissWatcher
-  joins: number
-}
+/** Only swarm mode has somebody who hands keys out. */
+const NO_KEYS = new KvError('failed', 'cannot join secure network: encryption keys not present')
 
 /** drivers/overlay, for one life of the daemon. */
 export class OverlayDriver implements PeerListener {
   private readonly program: Program
-  private readonly host: Host
   private readonly datastore: Datastore
-  private readonly version: DockerOverlayOptions['version']
-  /** By network, those of networks without a namespace here too. */
-  private readonly tables = new Map<string, PeerTable>()
-  private readonly sandboxes = new Map<string, ActiveSandbox>()
+  private readonly networks: OverlayNetworks
+  /** Of the namespaces that are there, by network. */
+  private readonly watchers = new Map<string, MissWatcher>()
   private readonly vnis: BitHandle
   /** Where the search for a VNI begins: behind the last one that this daemon has given. */
   private lastVni = -1
@@ -57,9 +52,8 @@ export class OverlayDriver implements PeerListener {
     version: DockerOverlayOptions['version'],
   ) {
     this.program = program
-    this.host = host
     this.datastore = datastore
-    this.version = version
+    this.networks = new OverlayNetworks(host, version)
     const bits = VNI_LAST - VNI_FIRST + 1
     this.vnis = new BitHandle(datastore, 'idm/vxlan-id', 'vxlan-id', bits)
     program.ended.wait(program.simulator, () => this.stopListening())
@@ -67,17 +61,18 @@ export class OverlayDriver implements PeerListener {
 
   /** What it leaves to the kernel, when it is killed, goes on without it. */
   private stopListening(): void {
-    for (const { misses } of this.sandboxes.values()) misses.stop()
+    for (const watcher of this.watchers.values()) watcher.stop()
   }
 
   /** The namespaces that are there. */
   get active(): readonly NetworkSandbox[] {
-    return [...this.sandboxes.values()].map(({ sandbox }) => sandbox)
+    return this.networks.active
   }
 
   /** Nodes were discovered: one of them is joined, and told of the containers that are here. */
   *discovered(nodes: readonly Ipv4Address[]): Process {
-    const { host, program } = this
+    const { program } = this
+    const { host } = this.networks
     if (nodes.includes(host.address)) {
       this.gossip ??= PeerGossip.start(program, host.name, host.address, this)
     }
@@ -87,15 +82,15 @@ export class OverlayDriver implements PeerListener {
     this.hasJoined = true
     this.hasJoined = yield* gossip.join(neighbour)
     if (!this.hasJoined) return
-    for (const [network, table] of this.tables) {
+    for (const [network, table] of this.networks.known) {
       for (const peer of table.peers) if (peer.isLocal) gossip.tell('join', network, peer)
     }
   }
 
-  *createNetwork(network: StoredNetwork, mtu: number): Process<KvError | null> {
+  *createNetwork(network: StoredNetwork, options: DockerOverlayOptions): Process<KvError | null> {
     const refusal = yield* this.vnis.create()
     if (refusal !== null) return refusal
-    const record = overlayJson(overlayRecordOf(network, mtu))
+    const record = overlayJson(overlayRecordOf(network, options))
     const written = yield* this.datastore.put(`overlay/network/${network.id}`, record, null)
     return written instanceof KvError ? written : null
   }
@@ -128,16 +123,17 @@ export class OverlayDriver implements PeerListener {
   ): Process<Endpoint | AttachError | KvError> {
     const record = yield* this.obtainVni(network.id)
     if (record instanceof KvError) return record
+    if (record.isSecure) return NO_KEYS
     yield* sleep(KERNEL_WORK)
-    const active = this.ensureSandbox(network, record)
+    const sandbox = this.enter(network, record)
     const { address, mac } = endpoint
-    const joined = active.sandbox.attach(container, address, mac)
+    const joined = sandbox.attach(container, address, mac)
     if (joined instanceof AttachError) {
-      this.releaseSandbox(network.id, active)
+      this.exit(network.id)
       return joined
     }
     const peer = this.localPeer(endpoint)
-    this.tableOf(network.id).add(peer)
+    this.networks.add(network.id, peer)
     this.gossip?.tell('join', network.id, peer)
     return joined
   }
@@ -147,76 +143,52 @@ export class OverlayDriver implements PeerListener {
     return { endpointId: id, address, mask, mac, vtep: locator, isLocal: true }
   }
 
-  private ensureSandbox(network: StoredNetwork, record: OverlayRecord): ActiveSandbox {
-    const known = this.sandboxes.get(network.id)
-    if (known !== undefined) {
-      known.joins++
-      return known
-    }
-    const sandbox = new NetworkSandbox(this.host, {
-      network: network.id,
+  private enter(network: StoredNetwork, record: OverlayRecord): NetworkSandbox {
+    const { id } = network
+    const sandbox = this.networks.enter({
+      network: id,
       vni: record.vni,
       subnet: network.pool.subnet,
       gateway: network.gateway,
-      mtu: overlayMtu(record.mtu),
+      mtu: overlayMtu(record.mtu, false),
+      port: VXLAN_PORT,
     })
-    const misses = new MissWatcher(this.program, sandbox, (address) =>
-      this.resolve(network.id, address),
-    )
-    const active = { sandbox, misses, joins: 1 }
-    this.sandboxes.set(network.id, active)
-    for (const peer of this.tableOf(network.id).peers) if (!peer.isLocal) sandbox.addPeer(peer)
-    return active
+    if (this.watchers.has(id)) return sandbox
+    const resolve = (address: Ipv4Address) => this.resolve(id, address)
+    this.watchers.set(id, new MissWatcher(this.program, sandbox, resolve))
+    return sandbox
   }
 
-  private releaseSandbox(network: string, active: ActiveSandbox): void {
-    if (--active.joins > 0) return
-    this.sandboxes.delete(network)
-    active.misses.stop()
-    active.sandbox.destroy()
+  private exit(network: string): void {
+    if (!this.networks.exit(network)) return
+    this.watchers.get(network)?.stop()
+    this.watchers.delete(network)
   }
 
   /** The container's device is gone already. */
   leave(network: string, endpoint: EndpointRecord): void {
     const peer = this.localPeer(endpoint)
-    this.tableOf(network).remove(peer)
+    this.networks.remove(network, peer)
     this.gossip?.tell('leave', network, peer)
-    const active = this.sandboxes.get(network)
-    if (active !== undefined) this.releaseSandbox(network, active)
-  }
-
-  private tableOf(network: string): PeerTable {
-    const known = this.tables.get(network)
-    if (known !== undefined) return known
-    const table = new PeerTable(this.version)
-    this.tables.set(network, table)
-    return table
+    this.exit(network)
   }
 
   find(network: string, address: Ipv4Address): Peer | null {
-    return this.tables.get(network)?.find(address) ?? null
+    return this.networks.find(network, address)
   }
 
   apply({ action, network, peer }: PeerEvent): void {
-    const table = this.tableOf(network)
-    this.tellKernel(network, action === 'join' ? table.add(peer) : table.remove(peer))
-  }
-
-  private tellKernel(network: string, { removed, added }: PeerChanges): void {
-    const sandbox = this.sandboxes.get(network)?.sandbox
-    if (sandbox === undefined) return
-    if (removed !== null && !removed.isLocal) sandbox.removePeer(removed)
-    if (added !== null && !added.isLocal) sandbox.addPeer(added)
+    if (action === 'join') this.networks.add(network, peer)
+    else this.networks.remove(network, peer)
   }
 
   private *resolve(network: string, address: Ipv4Address): Process<boolean> {
     if (this.gossip === null) return false
     const peer = yield* this.gossip.resolve(network, address)
     if (peer === null) return false
-    const changes = this.tableOf(network).add(peer)
-    if (changes.added !== null) this.tellKernel(network, changes)
     // Of one that is known only the neighbour is put back, not the entry of the FDB.
-    else this.sandboxes.get(network)?.sandbox.addNeighbour(peer)
+    const { added } = this.networks.add(network, peer)
+    if (added === null) this.networks.sandbox(network)?.addNeighbour(peer)
     return true
   }
 }

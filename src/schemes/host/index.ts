@@ -46,5 +46,6 @@ export const hostScheme: Scheme<z.output<typeof options>> = {
   options,
   sharesFabricSubnet: true,
   variant: () => 'host',
+  showcase: [{ options: {} }],
   startHost: (host) => new HostNetwork(host),
 }

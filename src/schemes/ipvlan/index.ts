@@ -100,6 +100,10 @@ export const ipvlanScheme: Scheme<IpvlanOptions> = {
   options: ipvlanOptions,
   sharesFabricSubnet: true,
   variant: ({ mode }) => `ipvlan/${mode}`,
+  showcase: [
+    { options: {}, another: { subnet: '10.21.0.0/16' } },
+    { options: { mode: 'l3', hostRoutes: true }, another: { subnet: '10.21.0.0/16' } },
+  ],
   check: (options, context) => {
     const findings = checkAddresses(options, context)
     if (!options.hostRoutes || options.ranges !== 'shared') return findings

@@ -104,6 +104,22 @@ export const macvlanScheme: Scheme<MacvlanOptions> = {
   options: macvlanOptions,
   sharesFabricSubnet: true,
   variant: ({ mode }) => (mode === 'bridge' ? 'macvlan' : `macvlan/${mode}`),
+  showcase: [
+    { options: {}, another: { subnet: '10.21.0.0/16' } },
+    { options: { mode: 'private' }, another: { subnet: '10.21.0.0/16' } },
+    {
+      name: 'macvlan (VLANs)',
+      options: { parent: 'eth0.10', gateway: '10.20.255.254' },
+      another: { parent: 'eth0.20', subnet: '10.21.0.0/16', gateway: '10.21.255.254' },
+      fabric: {
+        gateway: true,
+        vlans: [
+          { id: 10, gateway: '10.20.255.254/16' },
+          { id: 20, gateway: '10.21.255.254/16' },
+        ],
+      },
+    },
+  ],
   check: (options, context) => [
     ...checkShims(
       options,

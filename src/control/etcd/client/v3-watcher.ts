@@ -92,7 +92,7 @@ export class V3Watcher {
   }
 
   private take(line: string): V3WatchBatch | null {
-    const json = parseObject(line)
+    const json = read(line)
     const result = json?.['result'] as Json | undefined
     if (result === undefined) {
       this.end(
@@ -110,7 +110,7 @@ export class V3Watcher {
       if (this.nextRevision === 0) this.nextRevision = revision + 1
       return null
     }
-    const events = listOf(result['events']).map(eventOf)
+    const events = eventsOf(line, result)
     const last = events.at(-1)?.kv.modRevision ?? revision
     this.nextRevision = Math.max(this.nextRevision, last + 1)
     return { revision, events }
@@ -126,6 +126,26 @@ export class V3Watcher {
     this.stream?.cancel()
     this.stream = null
   }
+}
+
+/** Lines read of late: watchers of the same keys are told the same, and nobody changes it. */
+const READ = new Map<string, { readonly json: Json | null; events: readonly V3Event[] | null }>()
+const READ_MAX = 64
+
+function read(line: string): Json | null {
+  const known = READ.get(line)
+  if (known !== undefined) return known.json
+  if (READ.size >= READ_MAX) READ.clear()
+  const json = parseObject(line)
+  READ.set(line, { json, events: null })
+  return json
+}
+
+function eventsOf(line: string, result: Json): readonly V3Event[] {
+  const entry = READ.get(line)
+  const events = entry?.events ?? listOf(result['events']).map(eventOf)
+  if (entry !== undefined) entry.events = events
+  return events
 }
 
 /** Whether another attempt is of no use (isHaltErr); a lost leader is told to the user. */

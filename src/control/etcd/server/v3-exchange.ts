@@ -64,9 +64,16 @@ function* watch(server: EtcdServer, plan: WatchPlan, exchange: Exchange): Proces
       const line = yield* lines.take(PROGRESS_INTERVAL)
       if (exchange.isGone) return
       if (line === null) stream.progress()
-      else yield* exchange.chunk(line)
+      else yield* exchange.chunk(withNext(line, lines))
     }
   } finally {
     stream.close()
   }
+}
+
+/** What waits goes out in one write, as gRPC's writer does (transport/controlbuf.go). */
+function withNext(first: string, lines: Mailbox<string>): string {
+  let text = first
+  for (let line = lines.poll(); line !== null; line = lines.poll()) text += line
+  return text
 }

@@ -36,6 +36,13 @@ interface OpenWatch {
 const INVALID_ID = '-1'
 const AUTO_ID = '0'
 
+/** What was encoded last, of one change alone. */
+let lastLine: { readonly change: KeyRecord | null; readonly key: string; readonly text: string } = {
+  change: null,
+  key: '',
+  text: '',
+}
+
 export class WatchStream {
   private readonly host: WatchStreamHost
   private readonly sink: WatchSink
@@ -117,11 +124,24 @@ export class WatchStream {
   }
 
   private tellEvents(id: string, { changes, revision }: WatchBatch, withPrevKv: boolean): boolean {
-    const events = changes.map((change) => this.eventOf(change, withPrevKv))
-    if (!this.tell({ watchId: id, events }, revision)) return false
+    const line = this.lineOf(id, { changes, revision }, withPrevKv)
+    if (!this.sink(line)) return false
     const watch = this.watches.get(id)
     if (watch !== undefined) watch.isFresh = true
     return true
+  }
+
+  /** Most watchers of a member are told the same of one change: it is encoded once. */
+  private lineOf(id: string, { changes, revision }: WatchBatch, withPrevKv: boolean): string {
+    const header = this.host.header(revision)
+    const [change] = changes
+    const isAlone = changes.length === 1 && !withPrevKv
+    const key = isAlone ? `${id} ${header.memberId} ${header.raftTerm} ${revision}` : ''
+    if (isAlone && lastLine.change === change && lastLine.key === key) return lastLine.text
+    const events = changes.map((each) => this.eventOf(each, withPrevKv))
+    const text = encodeLine(WATCH_RESPONSE, { header, watchId: id, events })
+    if (isAlone) lastLine = { change: change!, key, text }
+    return text
   }
 
   private eventOf(change: KeyRecord, withPrevKv: boolean): WatchEvent {

@@ -8,9 +8,22 @@ export interface Broadcast {
   readonly finished?: () => void
 }
 
-interface Entry extends Broadcast {
+/** Fields of one shape for all: a queue compares a great many. */
+class Entry {
+  readonly content: Uint8Array
+  readonly name: string | undefined
+  readonly finished: (() => void) | undefined
+  readonly length: number
   readonly id: number
-  transmits: number
+  transmits = 0
+
+  constructor({ content, name, finished }: Broadcast, id: number) {
+    this.content = content
+    this.name = name
+    this.finished = finished
+    this.length = content.length
+    this.id = id
+  }
 }
 
 /**
@@ -37,11 +50,11 @@ export class BroadcastQueue {
 
   queue(broadcast: Broadcast): void {
     const { name } = broadcast
-    const entry = { ...broadcast, id: ++this.lastId, transmits: 0 }
+    const entry = new Entry(broadcast, ++this.lastId)
     if (name !== undefined) {
       const older = this.named.get(name)
       if (older !== undefined) {
-        this.entries.splice(this.entries.indexOf(older), 1)
+        this.entries.splice(this.placeOf(older), 1)
         older.finished?.()
       }
       this.named.set(name, entry)
@@ -50,29 +63,49 @@ export class BroadcastQueue {
   }
 
   private insert(entry: Entry): void {
-    let [low, high] = [0, this.entries.length]
+    this.entries.splice(this.placeOf(entry), 0, entry)
+  }
+
+  private placeOf({ transmits, length, id }: Entry): number {
+    return this.search(transmits, length, id, 0)
+  }
+
+  /** The first place, from `from` on, of one that does not come before what was sent so often. */
+  private search(transmits: number, length: number, id: number, from: number): number {
+    let [low, high] = [from, this.entries.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if (comesBefore(this.entries[middle]!, entry)) low = middle + 1
+      const entry = this.entries[middle]!
+      const isBefore =
+        entry.transmits !== transmits
+          ? entry.transmits < transmits
+          : entry.length !== length
+            ? entry.length > length
+            : entry.id > id
+      if (isBefore) low = middle + 1
       else high = middle
     }
-    this.entries.splice(low, 0, entry)
+    return low
   }
 
   /** Takes what fits into `limit` bytes, when each message needs `overhead` bytes besides its own. */
   take(overhead: number, limit: number): Uint8Array[] {
     if (this.entries.length === 0) return []
     const mostTransmits = retransmitLimit(this.retransmitMult, this.nodes())
-    const [taken, rest]: [Entry[], Entry[]] = [[], []]
+    const taken: Entry[] = []
     let free = limit - overhead
-    for (const entry of this.entries) {
-      if (entry.content.length > free) rest.push(entry)
+    let at = 0
+    while (free >= 0) {
+      const entry = this.entries[at]
+      if (entry === undefined) break
+      const { content, transmits } = entry
+      if (content.length > free) at = this.search(transmits, free, Infinity, at)
       else {
+        this.entries.splice(at, 1)
         taken.push(entry)
-        free -= overhead + entry.content.length
+        free -= overhead + content.length
       }
     }
-    this.entries = rest
     for (const entry of taken) this.sent(entry, mostTransmits)
     return taken.map(({ content }) => content)
   }
@@ -90,10 +123,4 @@ export class BroadcastQueue {
       entry.finished?.()
     }
   }
-}
-
-function comesBefore(a: Entry, b: Entry): boolean {
-  if (a.transmits !== b.transmits) return a.transmits < b.transmits
-  const [length, other] = [a.content.length, b.content.length]
-  return length === other ? a.id > b.id : length > other
 }

@@ -2,7 +2,6 @@ import type { Process } from '../../../sim/process.ts'
 import type { Program } from '../../program/program.ts'
 import { Stream, type StreamListener } from '../../program/stream.ts'
 import {
-  concatenate,
   type Endpoint,
   encodeMessage,
   MESSAGE,
@@ -156,14 +155,17 @@ export class Streams {
     deadline: number,
     decode: (bytes: Uint8Array) => T | 'short' | 'bad',
   ): Process<T | null> {
-    let bytes = first
-    while (bytes.length <= BYTES_MAX) {
-      const message = decode(bytes)
+    let buffer = first
+    let { length } = first
+    while (length <= BYTES_MAX) {
+      const message = decode(buffer.subarray(0, length))
       if (typeof message === 'object') return message
       if (message === 'bad') return null
       const more = yield* this.readSome(stream, deadline)
       if (more === null) return null
-      bytes = concatenate([bytes, more])
+      if (length + more.length > buffer.length) buffer = grown(buffer, length, more.length)
+      buffer.set(more, length)
+      length += more.length
     }
     return null
   }
@@ -171,4 +173,11 @@ export class Streams {
   close(): void {
     this.listener.close()
   }
+}
+
+/** Room for more, and as much again: long messages come in many parts. */
+function grown(buffer: Uint8Array, length: number, more: number): Uint8Array {
+  const larger = new Uint8Array(2 * (length + more))
+  larger.set(buffer.subarray(0, length))
+  return larger
 }

@@ -26,7 +26,7 @@ export function affinityOf(host: string): string {
   return `host:${host}`
 }
 
-export function addressAt({ cidr }: AllocationBlock, ordinal: number): Ipv4Address {
+function addressAt({ cidr }: AllocationBlock, ordinal: number): Ipv4Address {
   return (prefix(cidr).base + ordinal) | 0
 }
 
