@@ -26,9 +26,19 @@ const OPTIONS: Readonly<Record<string, Draw>> = {
     subnet: mode === 'l3' || dice.chance(0.3) ? '10.20.0.0/24' : FABRIC_SUBNET,
     ranges: dice.pick(['per-host', 'shared']),
     macs: dice.pick(['address', 'random']),
+    mode: dice.pick(['bridge', 'bridge', 'private', 'vepa', 'passthru']),
+  }),
+  ipvlan: (dice) => ({
+    subnet: '10.21.0.0/24',
+    mode: dice.pick(['l2', 'l3']),
+  }),
+  weave: (dice) => ({
+    ...dice.maybe(0.3, 'fastdp', () => false),
+    ...dice.maybe(0.3, 'password', () => 'secret'),
+    ...dice.maybe(0.3, 'expose', () => true),
   }),
   flannel: (dice, { mtu }) => ({
-    backend: dice.pick(['vxlan', 'host-gw']),
+    backend: dice.pick(['vxlan', 'host-gw', 'ipip', 'udp']),
     ...dice.maybe(0.3, 'subnetLen', () => dice.pick([27, 28])),
     ...dice.maybe(0.3, 'ipMasq', () => false),
     ...dice.maybe(0.3, 'mtu', () => Math.max(68, mtu - dice.pick([-100, 0, 30, 50, 100]))),
