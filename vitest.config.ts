@@ -1,9 +1,16 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const deep = process.env['ENCAP_DEEP'] === '1'
 const jsonFile = process.env['ENCAP_TEST_JSON']
 
 export default defineConfig({
+  // Schemes of users' files and what tests them must meet in the same classes, not in those of dist.
+  resolve: {
+    alias: {
+      'encap/scheme': fileURLToPath(new URL('src/schemes/public.ts', import.meta.url)),
+    },
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',

@@ -1,12 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readdirSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
 import { COST_PROFILES } from '../cpu/cost-profile.ts'
 import { SWITCH_PROFILES } from '../fabric/switch-profiles.ts'
 import { wrap } from '../report/lines.ts'
 import { loadScenarioFile } from '../scenario/load.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
 import { metricCatalogue } from '../study/sweep/metrics.ts'
+import { scenarioDirectory } from './scenario-directory.ts'
 import { columns } from './terminal.ts'
 
 /** `encap list`: what comes with the program. */
@@ -33,8 +33,12 @@ export function listCommand(): void {
 
 function scenarioLines(): string[] {
   const directory = scenarioDirectory()
-  const files = readdirSync(directory).filter((file) => file.endsWith('.yaml'))
-  return files.sort().map((file) => {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  // Those of folders come behind the others.
+  const scenarios = files
+    .filter((file) => file.endsWith('.yaml'))
+    .sort((a, b) => depthOf(a) - depthOf(b) || (a < b ? -1 : 1))
+  return scenarios.map((file) => {
     const path = join(directory, file)
     const result = loadScenarioFile(path, builtinSchemes)
     const why = result.ok ? result.scenarios[0]!.why.split(/(?<=\.)\s/)[0]!.trim() : 'is wrong'
@@ -42,11 +46,6 @@ function scenarioLines(): string[] {
   })
 }
 
-/** The program may be a bundle some folders below the package, or its source. */
-function scenarioDirectory(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'scenarios')) && folder !== dirname(folder)) {
-    folder = dirname(folder)
-  }
-  return join(folder, 'scenarios')
+function depthOf(file: string): number {
+  return file.split(sep).length
 }

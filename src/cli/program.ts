@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../sim/version.ts'
 import { EXIT_BAD_INPUT, EXIT_BUG, ExitError } from './exit.ts'
+import { schemeFiles, userFault } from './user-fault.ts'
 
 /** Commands are loaded when they are called: `encap --help` need not read the simulator. */
 function program(): Command {
@@ -25,6 +26,7 @@ Examples:
     )
   addRun(encap)
   addSweep(encap)
+  addCompare(encap)
   addWhy(encap)
   addInspect(encap)
   addOthers(encap)
@@ -44,6 +46,7 @@ function addRun(encap: Command): void {
     .option('--panel <name>', 'this panel of the file, or all; default: its first')
     .option('--json <file>', 'write the results as JSON (- for standard output)')
     .option('--pcap <dir>', 'write a pcapng capture of each run')
+    .option('--report <dir>', 'write a page with tables and charts, index.html')
     .option(
       '--scheme <file>',
       'a scheme of your own: TypeScript or JavaScript (repeatable)',
@@ -67,6 +70,7 @@ function addSweep(encap: Command): void {
     .option('--jobs <n>', 'runs at once; default: one a core')
     .option('--out <dir>', 'where results are kept; default: SCENARIO-sweep')
     .option('--metric <name>', 'metric to show first (repeatable)', collect)
+    .option('--report <dir>', 'write a page with tables and charts, index.html')
     .option(
       '--scheme <file>',
       'a scheme of your own: TypeScript or JavaScript (repeatable)',
@@ -81,6 +85,30 @@ function addSweep(encap: Command): void {
     })
 }
 
+function addCompare(encap: Command): void {
+  encap
+    .command('compare')
+    .description('put every scheme on one fabric, and show what each does there')
+    .argument('[file]', 'scenario file; default: three hosts at one switch')
+    .option('--schemes <names>', 'schemes or variants, such as flannel,calico/none; default: all')
+    .option('--seeds <n>', 'runs of each, each with a seed of its own', '3')
+    .option('--jobs <n>', 'runs at once; default: one a core')
+    .option(
+      '--json <file>',
+      'write all answers with their evidence as JSON (- for standard output)',
+    )
+    .option('--report <dir>', 'write a page with tables and charts, index.html')
+    .option(
+      '--scheme <file>',
+      'a scheme of your own: TypeScript or JavaScript (repeatable)',
+      collect,
+    )
+    .action(async (file: string | undefined, options) => {
+      const { compareCommand } = await import('./compare.ts')
+      await compareCommand(file, options)
+    })
+}
+
 function addWhy(encap: Command): void {
   encap
     .command('why')
@@ -89,9 +117,12 @@ function addWhy(encap: Command): void {
     .requiredOption('--from <end>', 'container or host that sends')
     .requiredOption('--to <end>', 'container, host or address')
     .option('--at <time>', 'when the packet is sent; default: just before the workloads')
-    .option('--protocol <name>', 'icmp or udp', 'icmp')
-    .option('--port <number>', 'UDP destination port', '5001')
+    .option('--protocol <name>', 'icmp, udp or tcp', 'icmp')
+    .option('--port <number>', 'UDP or TCP destination port', '5001')
     .option('--size <bytes>', 'payload bytes', '56')
+    .option('--bytes <bytes>', 'what a TCP connection carries; default: --size')
+    .option('--json', 'everything as JSON, instead of text')
+    .option('--svg <file>', 'write the way as a drawing, too')
     .option('--df', 'set the DF bit, as `ping -M do`')
     .option('--ttl <number>', 'time to live', '64')
     .option(
@@ -189,6 +220,11 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const fault = error instanceof Error ? userFault(error, schemeFiles(args)) : null
+    if (fault !== null) {
+      process.stderr.write(`${fault}\n${text}\n`)
+      return EXIT_BAD_INPUT
+    }
     process.stderr.write(`This is a bug of encap ${VERSION}; please report it.\n${text}\n`)
     return EXIT_BUG
   }

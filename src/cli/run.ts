@@ -3,16 +3,20 @@ import { constants as osConstants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { bugsOf } from '../report/bugs.ts'
+import { claimLines } from '../report/claim-text.ts'
 import { wrap } from '../report/lines.ts'
 import { reportRuns } from '../report/run-text.ts'
 import type { Scenario } from '../scenario/model.ts'
+import { ALL_PANELS } from '../scenario/runs.ts'
 import type { Schemes } from '../schemes/registry.ts'
+import { verdictsOf } from '../study/claims.ts'
 import type { RunResult } from '../study/result.ts'
 import { Run } from '../study/run.ts'
 import { EXIT_BAD_INPUT, EXIT_BUG, EXIT_FAILED, EXIT_SIGNAL, ExitError } from './exit.ts'
-import { loadAll, selectVariants } from './load.ts'
+import { type LoadedFile, loadAll, selectVariants } from './load.ts'
 import { makeDirectory } from './make-directory.ts'
 import { Progress } from './progress.ts'
+import { RunReport } from './report.ts'
 import { columns, hasColor } from './terminal.ts'
 import { schemesWith } from './user-schemes.ts'
 
@@ -23,6 +27,7 @@ interface RunFlags {
   readonly panel?: string
   readonly json?: string
   readonly pcap?: string
+  readonly report?: string
   readonly verbose?: boolean
   readonly scheme?: readonly string[]
 }
@@ -44,19 +49,22 @@ export async function runCommand(files: readonly string[], flags: RunFlags): Pro
   const tables = select(files, flags, schemes)
   if (flags.json !== undefined && flags.json !== '-') checkWritable(flags.json)
   const captures = flags.pcap === undefined ? null : new CaptureFiles(flags.pcap)
+  const report = reportFor(files, flags)
   const interrupt = new Interrupt()
   const results: RunResult[] = []
   for (const { scenarios, others } of tables) {
     const ofTable: RunResult[] = []
     for (const scenario of scenarios) {
       if (interrupt.isRequested) break
-      ofTable.push(await runOne(scenario, schemes, captures, interrupt))
+      ofTable.push(await runOne(scenario, schemes, { captures, report }, interrupt))
     }
     results.push(...ofTable)
     if (flags.json !== '-') show(ofTable, others, flags)
   }
+  if (flags.json !== '-') showClaims(results)
   const notBegun = tables.flatMap(({ scenarios }) => scenarios).slice(results.length)
   if (flags.json !== undefined) writeJson(flags.json, results, notBegun)
+  await report?.write()
   interrupt.end()
   const bugs = bugsOf(results)
   if (bugs.length > 0) throw new ExitError(EXIT_BUG, bugs.join('\n'))
@@ -68,10 +76,19 @@ export async function runCommand(files: readonly string[], flags: RunFlags): Pro
   }
 }
 
+function reportFor(files: readonly string[], flags: RunFlags): RunReport | null {
+  const { report, set = [], seed } = flags
+  if (report === undefined) return null
+  return new RunReport(report, files, seed === undefined ? set : [...set, `seed=${seed}`])
+}
+
 function select(files: readonly string[], flags: RunFlags, schemes: Schemes): readonly Table[] {
   const { loaded, wrong } = loadAll(files, flags, schemes)
   if (wrong.length > 0) throw new ExitError(EXIT_BAD_INPUT, wrong.join('\n'))
-  return loaded.flatMap(({ file, scenarios, panels }) => {
+  return loaded.flatMap((one) => {
+    const { file, scenarios, panels } = isWholeNeeded(one, flags)
+      ? wholeOf(one, flags, schemes)
+      : one
     const selected = selectVariants(scenarios, flags.variant ?? [], file)
     const run = [...new Set(selected.map(({ panel }) => panel))]
     const others = panels.filter((panel) => !run.includes(panel))
@@ -80,6 +97,15 @@ function select(files: readonly string[], flags: RunFlags, schemes: Schemes): re
       others: i + 1 === run.length && flags.panel === undefined ? others : [],
     }))
   })
+}
+
+/** A claim is about all panels, unless one is asked for. */
+function isWholeNeeded({ scenarios, panels }: LoadedFile, { panel }: RunFlags): boolean {
+  return panel === undefined && panels.length > 1 && scenarios.some(({ claim }) => claim !== null)
+}
+
+function wholeOf({ file }: LoadedFile, flags: RunFlags, schemes: Schemes): LoadedFile {
+  return loadAll([file], { ...flags, panel: ALL_PANELS }, schemes).loaded[0]!
 }
 
 function interruption(left: number): string {
@@ -101,13 +127,26 @@ function show(results: readonly RunResult[], others: readonly string[], flags: R
   }
 }
 
+function showClaims(results: readonly RunResult[]): void {
+  const verdicts = verdictsOf(results)
+  if (verdicts.length === 0) return
+  const layout = { color: hasColor(process.stdout), columns: columns(process.stdout) }
+  process.stdout.write(`\n${claimLines(verdicts, layout).join('\n')}\n`)
+}
+
+/** What is written besides results. */
+interface Outputs {
+  readonly captures: CaptureFiles | null
+  readonly report: RunReport | null
+}
+
 async function runOne(
   scenario: Scenario,
   schemes: Schemes,
-  captures: CaptureFiles | null,
+  { captures, report }: Outputs,
   interrupt: Interrupt,
 ): Promise<RunResult> {
-  const run = new Run(scenario, schemes, { capture: captures !== null })
+  const run = new Run(scenario, schemes, { capture: captures !== null, samples: report !== null })
   const label = [scenario.panel, scenario.variant].filter((each) => each !== null).join(' | ')
   const progress = new Progress(label === '' ? scenario.name : label, scenario.duration)
   try {
@@ -120,7 +159,9 @@ async function runOne(
     progress.stop()
   }
   if (run.capture !== null) captures?.write(scenario, run.capture.bytes())
-  return run.result()
+  const result = run.result()
+  report?.add({ scenario, samples: run.samples(), result })
+  return result
 }
 
 /** Ctrl-C ends the run after its present slice; a second one ends the program at once. */
@@ -179,7 +220,12 @@ class CaptureFiles {
 /** @param left runs that were not begun for an interruption. */
 function writeJson(file: string, runs: readonly RunResult[], left: readonly Scenario[]): void {
   const notBegun = left.map(({ name, panel, variant }) => ({ scenario: name, panel, variant }))
-  const results = left.length === 0 ? { runs } : { runs, notBegun }
+  const claims = verdictsOf(runs)
+  const results = {
+    runs,
+    ...(claims.length === 0 ? {} : { claims }),
+    ...(left.length === 0 ? {} : { notBegun }),
+  }
   const text = `${JSON.stringify(results, null, 2)}\n`
   if (file === '-') process.stdout.write(text)
   else attempt(file, () => writeFileSync(file, text))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { CostsAbout } from '../report/html/sweep-page.ts'
 import { suggest } from '../scenario/did-you-mean.ts'
 import { VERSION } from '../sim/version.ts'
 import { parseCondition } from '../study/sweep/condition.ts'
@@ -12,6 +13,7 @@ import type { Condition, Dimension, SweepPlan } from '../study/sweep/result.ts'
 import { SweepError } from '../study/sweep/sweep-error.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
 import { load, selectVariants } from './load.ts'
+import { costsAbout } from './report.ts'
 import type { SweepPool } from './sweep-pool.ts'
 import { SweepProgress } from './sweep-progress.ts'
 import { hasColor } from './terminal.ts'
@@ -27,6 +29,7 @@ export interface SweepFlags {
   readonly variant?: readonly string[]
   readonly panel?: string
   readonly metric?: readonly string[]
+  readonly report?: string
   readonly scheme?: readonly string[]
 }
 
@@ -45,6 +48,8 @@ export interface Prepared extends Wish {
   readonly file: string
   readonly plan: SweepPlan
   readonly directory: string
+  /** Cost profiles of the file's hosts, and what each stands for. */
+  readonly costs: CostsAbout
   /** SHA-256 of the files with schemes of the user's. */
   readonly schemes: readonly string[]
 }
@@ -75,7 +80,7 @@ export async function prepare(
   const { dimensions, condition, seeds } = wish
   // Says what is wrong with the file itself in the words of `run`.
   const schemes = await schemesWith(flags.scheme)
-  load(file, panel === undefined ? { set } : { set, panel }, schemes)
+  const loaded = load(file, panel === undefined ? { set } : { set, panel }, schemes)
   const text = readFileSync(file, 'utf8')
   const color = hasColor(process.stderr)
   const progress = new SweepProgress('checking', 'points', 0, pointCount(dimensions))
@@ -92,7 +97,8 @@ export async function prepare(
     checkMetrics(condition === null ? metric : [...metric, condition.metric], subjects)
     const directory = flags.out ?? `${plan.scenario}-sweep`
     const ofSchemes = (flags.scheme ?? []).map((path) => sha256(readFileSync(path, 'utf8')))
-    return { ...wish, text, file, plan, directory, schemes: ofSchemes }
+    const costs = costsAbout(selectVariants(loaded, variant, file))
+    return { ...wish, text, file, plan, directory, costs, schemes: ofSchemes }
   } finally {
     progress.stop()
   }

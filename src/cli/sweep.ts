@@ -1,12 +1,13 @@
 import { loadWriters } from '../report/sweep/sweep-files.ts'
 import { sweepText } from '../report/sweep/sweep-text.ts'
 import { Journal } from '../study/sweep/journal.ts'
-import type { Search, SweepPlan } from '../study/sweep/result.ts'
+import type { Search, SweepPlan, SweepResult } from '../study/sweep/result.ts'
 import { evaluationsMax } from '../study/sweep/search.ts'
 import { summarise } from '../study/sweep/summarise.ts'
 import { Sweep } from '../study/sweep/sweep.ts'
 import { SweepError } from '../study/sweep/sweep-error.ts'
 import { EXIT_BAD_INPUT, EXIT_FAILED, ExitError } from './exit.ts'
+import { prepareReport, sourceOf, writeReport } from './report.ts'
 import { inFolder, unwritable, writeFiles } from './sweep-folder.ts'
 import { SweepInterrupt } from './sweep-interrupt.ts'
 import { SweepLock } from './sweep-lock.ts'
@@ -34,6 +35,7 @@ export async function sweepCommand(file: string, flags: SweepFlags): Promise<voi
 
 async function sweepWithThreads(file: string, flags: SweepFlags): Promise<void> {
   const wish = parseFlags(flags)
+  if (flags.report !== undefined) prepareReport(flags.report)
   // The threads start while this one reads the file, and check its points.
   const pool = new SweepPool(wish.jobs, flags.scheme ?? [])
   const interrupt = new SweepInterrupt(() => pool.end())
@@ -68,10 +70,17 @@ async function sweepLocked(
       files,
     })
     process.stdout.write(`${text}\n`)
+    if (flags.report !== undefined) await reportSweep(flags.report, result, prepared)
     if (result.rows.some(({ failed }) => failed.length > 0)) throw new ExitError(EXIT_FAILED)
   } finally {
     lock.release()
   }
+}
+
+async function reportSweep(report: string, result: SweepResult, prepared: Prepared): Promise<void> {
+  const { sweepPage } = await import('../report/html/sweep-page.ts')
+  const source = sourceOf(prepared.file, prepared.plan.settings)
+  await writeReport(report, sweepPage(result, prepared.costs, source))
 }
 
 async function runAll(

@@ -9,6 +9,7 @@ import { forwardFiltered } from './bridge-netfilter.ts'
 import { BRIDGE_AGEING, type BridgeOptions, bridgeDetails } from './bridge-options.ts'
 import { BridgePort } from './bridge-port.ts'
 import { HostDevice, type LinkChange } from './host-device.ts'
+import { IpTunnel } from './ip-tunnel.ts'
 import { LinkError } from './link-error.ts'
 
 /** BR_MAX_PORTS, of which number 0 is not given out. */
@@ -55,7 +56,7 @@ export class Bridge extends HostDevice {
     if (device instanceof Bridge) {
       return new LinkError('ELOOP', 'Can not enslave a bridge to a bridge')
     }
-    if (!(device instanceof HostDevice) || device.kind === 'ipip') {
+    if (!(device instanceof HostDevice) || device instanceof IpTunnel) {
       return new LinkError('EINVAL', `${device.name} is no Ethernet device`)
     }
     if (device.namespace !== this.namespace) {

@@ -7,6 +7,7 @@ import { VXLAN_PORT_LINUX } from '../wire/vxlan.ts'
 import { Bridge } from './bridge.ts'
 import { Dummy } from './dummy.ts'
 import { HostDevice } from './host-device.ts'
+import { IpTunnel } from './ip-tunnel.ts'
 import { Ipip } from './ipip.ts'
 import { Ipvlan } from './ipvlan.ts'
 import { IpvlanPort } from './ipvlan-port.ts'
@@ -156,8 +157,8 @@ function makeVxlan(namespace: NetNamespace, spec: VxlanSpec): Vxlan | LinkError 
 }
 
 /** Tunnels of layer 3 have no link-layer addresses. */
-function hasEthernet({ kind }: HostDevice): boolean {
-  return kind !== 'ipip' && kind !== 'tun'
+function hasEthernet(device: HostDevice): boolean {
+  return !(device instanceof IpTunnel) && device.kind !== 'tun'
 }
 
 function isUsable(device: NetDevice, namespace: NetNamespace): device is HostDevice {

@@ -2,7 +2,7 @@ import type { NetDevice } from '../stack/device.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
 import type { BridgeOptions } from './bridge-options.ts'
-import type { IpipOptions } from './ipip.ts'
+import type { IpTunnelOptions } from './ip-tunnel.ts'
 import type { IpvlanFlag, IpvlanMode } from './ipvlan.ts'
 import type { MacvlanMode } from './macvlan.ts'
 import type { VxlanOptions } from './vxlan-options.ts'
@@ -57,7 +57,7 @@ export interface VlanSpec extends SpecBase {
   readonly id: number
 }
 
-export interface IpipSpec extends Omit<SpecBase, 'mac'>, IpipOptions {
+export interface IpipSpec extends Omit<SpecBase, 'mac'>, IpTunnelOptions {
   readonly type: 'ipip'
   readonly underlay?: NetNamespace
 }

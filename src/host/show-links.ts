@@ -3,6 +3,7 @@ import type { NetNamespace } from '../stack/namespace.ts'
 import { formatIpv4, lastOf, maskOf } from '../wire/ipv4-address.ts'
 import { formatMac } from '../wire/mac-address.ts'
 import { BridgePort } from './bridge-port.ts'
+import { IpTunnel } from './ip-tunnel.ts'
 import { Ipvlan } from './ipvlan.ts'
 import { Macvlan } from './macvlan.ts'
 import { Nic } from './nic.ts'
@@ -101,7 +102,7 @@ function flagsOf(device: NetDevice): string[] {
   const noCarrier = device.up && !hasCarrier(device) ? ['NO-CARRIER'] : []
   const up = device.up ? ['UP', ...(hasCarrier(device) ? ['LOWER_UP'] : [])] : []
   if (device.kind === 'loopback') return ['LOOPBACK', ...up]
-  if (device.kind === 'ipip') return ['NOARP', ...up]
+  if (device instanceof IpTunnel) return ['NOARP', ...up]
   if (device.kind === 'tun') return ['POINTOPOINT', 'MULTICAST', 'NOARP', ...up]
   const noArp = device.noArp ? ['NOARP'] : []
   return [...noCarrier, 'BROADCAST', 'MULTICAST', ...noArp, ...up]
@@ -112,11 +113,12 @@ function qdiscOf(device: NetDevice): string {
   return device instanceof Nic || device instanceof Tun ? 'fq_codel' : 'noqueue'
 }
 
-const WITHOUT_STATE = ['loopback', 'vxlan', 'ipip', 'dummy', 'tun']
+const WITHOUT_STATE = ['loopback', 'vxlan', 'dummy', 'tun']
 
 function operState(device: NetDevice): string {
   if (!device.up || !hasCarrier(device)) return 'DOWN'
-  return WITHOUT_STATE.includes(device.kind) ? 'UNKNOWN' : 'UP'
+  const hasNone = WITHOUT_STATE.includes(device.kind) || device instanceof IpTunnel
+  return hasNone ? 'UNKNOWN' : 'UP'
 }
 
 function linkLayer(device: NetDevice): Pick<LinkRow, 'link_type' | 'address' | 'broadcast'> {
@@ -124,10 +126,10 @@ function linkLayer(device: NetDevice): Pick<LinkRow, 'link_type' | 'address' | '
   if (device.kind === 'loopback') {
     return { link_type: 'loopback', address, broadcast: '00:00:00:00:00:00' }
   }
-  if (device.kind === 'ipip') {
+  if (device instanceof IpTunnel) {
     const { local, remote } = device.details() as { local: string; remote: string }
     const ends = [local, remote].map((end) => (end === 'any' ? '0.0.0.0' : end))
-    return { link_type: 'ipip', address: ends[0]!, broadcast: ends[1]! }
+    return { link_type: device.kind, address: ends[0]!, broadcast: ends[1]! }
   }
   if (device.kind === 'tun') return { link_type: 'none' }
   return { link_type: 'ether', address, broadcast: 'ff:ff:ff:ff:ff:ff' }
@@ -170,7 +172,7 @@ function detailsJson(device: NetDevice, { details }: ShowOptions): object {
 
 function detailsLines(device: NetDevice): string[] {
   const { kind, rxHandler } = device
-  const words = DETAIL_WORDS[kind] ?? plainWords
+  const words = device instanceof IpTunnel ? tunnelWords : (DETAIL_WORDS[kind] ?? plainWords)
   const own = isOfKind(device) ? [`    ${[kind, ...words(device.details())].join(' ')} `] : []
   if (!(rxHandler instanceof BridgePort)) return own
   const { no, ...others } = rxHandler.details()
@@ -188,10 +190,14 @@ const DETAIL_WORDS: Readonly<Record<string, (data: Details) => string[]>> = {
   vxlan: vxlanWords,
   ipvlan: ({ mode, flags }) => [` mode ${mode} ${flags}`],
   vlan: ({ protocol, id, flags }) => [`protocol ${protocol} id ${id} <${flags}>`],
-  ipip: ({ proto, remote, local, ttl, pmtudisc }) => [
-    `${proto} remote ${remote} local ${local} ttl ${ttl === 0 ? 'inherit' : ttl}`,
+}
+
+function tunnelWords({ proto, remote, local, ttl, pmtudisc }: Details): string[] {
+  return [
+    ...(proto === undefined ? [] : [`${proto}`]),
+    `remote ${remote} local ${local} ttl ${ttl === 0 ? 'inherit' : ttl}`,
     pmtudisc === true ? 'pmtudisc' : 'nopmtudisc',
-  ],
+  ]
 }
 
 function vxlanWords(data: Details): string[] {

@@ -85,7 +85,7 @@ export function blockProtocol(protocol: number): FaultRule {
  * A partition, one direction of it: drops what is for one of these addresses, by the outer header, and
  * ARP that asks or answers them.
  */
-export function partition(destinations: ReadonlySet<Ipv4Address>): FaultRule {
+export function partition(destinations: { has(address: Ipv4Address): boolean }): FaultRule {
   const verdict: Verdict = { kind: 'drop', reason: 'partitioned' }
   return {
     name: 'partition',

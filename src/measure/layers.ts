@@ -17,6 +17,7 @@ import {
 import { ICMP_HEADER_BYTES } from '../wire/icmp.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import { TcpHeader } from '../wire/tcp.ts'
+import { TunnelHeader } from '../wire/tunnel-header.ts'
 import type { Tap } from './tap.ts'
 
 /** What the bytes on a wire were for. */
@@ -130,6 +131,7 @@ function carriedBy({ inner, protocol }: Frame): Frame | null {
 function tunnelBytes(packet: Frame): number {
   if (packet.inner === null) return 0
   if (packet.protocol === PROTOCOL_IPIP) return IPV4_HEADER_BYTES
+  if (packet.header instanceof TunnelHeader) return IPV4_HEADER_BYTES + packet.header.bytes
   // With what stands behind the packet: padding, trailer and integrity check value.
   if (packet.protocol === PROTOCOL_ESP) return packet.l3Length - carriedBy(packet)!.l3Length
   if (packet.protocol !== PROTOCOL_UDP) return 0

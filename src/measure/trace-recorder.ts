@@ -1,6 +1,12 @@
 import { ArpPacket } from '../wire/arp.ts'
 import { describe } from '../wire/describe.ts'
-import { ETHERTYPE_IPV4, type Frame, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/frame.ts'
+import {
+  ETHERTYPE_IPV4,
+  type Frame,
+  IPV4_HEADER_BYTES,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from '../wire/frame.ts'
 import { ICMP_ECHO, ICMP_ECHO_REPLY, IcmpMessage } from '../wire/icmp.ts'
 import { formatIpv4 } from '../wire/ipv4-address.ts'
 import { formatMacHalves } from '../wire/mac-address.ts'
@@ -66,6 +72,7 @@ export class TraceRecorder implements Tracer {
   private readonly clock: { readonly now: number }
   private readonly limit: number
   private readonly packets = new Map<object | string, number>()
+  private nextNumber = 0
   private last: { readonly text: string; readonly frame: string } | null = null
 
   /** @param clock the simulator. */
@@ -135,10 +142,10 @@ export class TraceRecorder implements Tracer {
       ? header
       : isSegment
         ? `${trace} ${segmentKey(packet, header)}`
-        : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt}`
+        : `${trace} ${kindOf(packet)} ${protocol} ${sequence} ${sentAt} ${ownEndOf(packet)}`
     let number = this.packets.get(key)
     if (number === undefined || (isSegment && isSending)) {
-      number = this.packets.size
+      number = this.nextNumber++
       this.packets.set(key, number)
     }
     return number
@@ -177,6 +184,11 @@ function segmentKind(packet: Frame, { flags, bytes }: TcpHeader): PacketKind {
   if ((flags & TCP_SYN) !== 0) return (flags & TCP_ACK_BIT) === 0 ? 'tcp-syn' : 'tcp-syn-ack'
   if ((flags & TCP_FIN) !== 0) return 'tcp-fin'
   return packet.l3Length > IPV4_HEADER_BYTES + bytes ? 'tcp-data' : 'tcp-ack'
+}
+
+/** Of what no load generator has numbered, so that no NAT is expected: to whom it goes. */
+function ownEndOf({ protocol, sequence, ipDst }: Frame): number {
+  return protocol === PROTOCOL_UDP && sequence === 0 ? ipDst : 0
 }
 
 /** Of a pure acknowledgement what it acknowledges, for many have one sequence number. */

@@ -16,6 +16,8 @@ export type Stage =
   | 'vxlan_decap'
   | 'ipip_encap'
   | 'ipip_decap'
+  | 'tunnel_encap'
+  | 'tunnel_decap'
   | 'esp_output'
   | 'esp_input'
   | 'vlan_push'

@@ -46,7 +46,7 @@ function barsOf(load: Load, subjects: readonly string[], layout: Layout): string
 }
 
 /** Nanoseconds by group for a packet, or for 1000 bytes of payload. */
-function costOf(row: WorkloadRow, isPackets: boolean): ReadonlyMap<CpuGroup, number> | null {
+export function costOf(row: WorkloadRow, isPackets: boolean): ReadonlyMap<CpuGroup, number> | null {
   const { cpu } = row
   if (!cpu) return null
   const whole = isPackets ? cpu.perPacket : cpu.perByte

@@ -1,7 +1,7 @@
 import { type DropReason, dropReasonInfo } from '../measure/drop-reason.ts'
 import type { TraceEvent } from '../measure/trace-recorder.ts'
-import { enumerate, formatTime, plural } from './format.ts'
 import type { Journey, Step } from '../study/why/journey.ts'
+import { enumerate, formatTime, plural } from './format.ts'
 import { type Layout, paint, widthOf, wrap } from './lines.ts'
 import { REMEDIES } from './remedies.ts'
 import { dropText, stageText } from './stage-words.ts'
@@ -117,13 +117,14 @@ function stepLines(
   return isLoss ? lines.map((line) => paint(layout, 'red', line)) : lines
 }
 
-function eventText(event: TraceEvent, next: TraceEvent | null): string {
+/** A step in words. @param next the one after it, which tells how many bytes a tunnel adds. */
+export function eventText(event: TraceEvent, next: TraceEvent | null): string {
   const { stage, drop, row } = event
   if (drop !== null) {
     return `${verdictOf(drop)}: ${dropText(drop)}${row === null ? '' : `; ${row}`}`
   }
   // The frame is told as it is before a tunnel takes it, and as it is after one gave it back.
-  const isPush = stage === 'vxlan_encap' || stage === 'ipip_encap'
+  const isPush = stage?.endsWith('_encap') ?? false
   const bytes = isPush && next !== null && next.depth > event.depth ? next.length - event.length : 0
   return stageText(stage!, row, bytes)
 }

@@ -62,7 +62,7 @@ export function networkLines(
   })
 }
 
-const LAYER_NAMES: readonly (readonly [keyof LayerResult, string])[] = [
+export const LAYER_NAMES: readonly (readonly [keyof LayerResult, string])[] = [
   ['payload', 'payload'],
   ['headers', 'IP and transport headers'],
   ['encapsulation', 'encapsulation'],

@@ -34,7 +34,7 @@ export function reportRuns(runs: readonly RunResult[], options: ReportOptions): 
     .join('\n\n\n')
 }
 
-function byPanel(runs: readonly RunResult[]): RunResult[][] {
+export function byPanel(runs: readonly RunResult[]): RunResult[][] {
   const groups: RunResult[][] = []
   for (const run of runs) {
     const { scenario, panel } = run
@@ -63,7 +63,7 @@ function scenarioLines(runs: readonly RunResult[], options: ReportOptions): stri
 }
 
 /** By the file's variants; a run without one goes by its networks. */
-function namesOf(runs: readonly RunResult[]): readonly string[] {
+export function namesOf(runs: readonly RunResult[]): readonly string[] {
   return runs.map((run) => {
     if (run.variant !== null) return run.variant
     const variants = [...new Set(run.networks.map(({ variant }) => variant))]
@@ -86,7 +86,7 @@ function headingLines(runs: readonly RunResult[], options: ReportOptions): strin
 }
 
 /** Under which circumstances the numbers hold. */
-function circumstances(runs: readonly RunResult[], names: readonly string[]): readonly string[] {
+export function circumstances(runs: readonly RunResult[], names: readonly string[]): readonly string[] {
   const profiles = new Map(runs.map(({ costs, costsAbout }) => [costs, costsAbout]))
   const sentences = [...profiles].map(([costs, about]) => {
     if (costs === 'mixed') return 'CPU costs: not the same on all hosts.'

@@ -17,6 +17,8 @@ const STAGE_WORDS: Readonly<Record<Stage, string>> = {
   vxlan_decap: 'VXLAN popped',
   ipip_encap: 'IPIP pushed',
   ipip_decap: 'IPIP popped',
+  tunnel_encap: 'tunnel header pushed',
+  tunnel_decap: 'tunnel header popped',
   esp_output: 'ESP sealed',
   esp_input: 'ESP opened',
   vlan_push: '802.1Q tag pushed',

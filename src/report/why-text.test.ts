@@ -5,6 +5,7 @@ import type { PacketKind, TraceEvent } from '../measure/trace-recorder.ts'
 import type { Stage } from '../measure/tracer.ts'
 import { loadScenario } from '../scenario/load.ts'
 import { builtinSchemes } from '../schemes/registry.ts'
+import { journeysOf } from '../study/why/journey.ts'
 import { type ProbeOutcome, traceProbe } from '../study/why.ts'
 import { widthOf } from './lines.ts'
 import { whyReport } from './why-text.ts'
@@ -16,6 +17,12 @@ const FRAMES: Readonly<Record<PacketKind, string>> = {
   'icmp-error': 'IP 10.0.0.254 > 10.0.0.1: ICMP 10.0.0.2 unreachable - need to frag (mtu 1450)',
   arp: '02:42:0a:00:00:01 > ff:ff:ff:ff:ff:ff, ARP, Request who-has 10.0.0.2 tell 10.0.0.1',
   udp: 'IP 10.0.0.1.50000 > 10.0.0.2.5001: UDP, length 100',
+  'tcp-syn': 'IP 10.0.0.1.50000 > 10.0.0.2.5001: Flags [S], seq 1, win 64240, length 0',
+  'tcp-syn-ack': 'IP 10.0.0.2.5001 > 10.0.0.1.50000: Flags [S.], seq 9, ack 2, length 0',
+  'tcp-data': 'IP 10.0.0.1.50000 > 10.0.0.2.5001: Flags [P.], seq 2, ack 10, length 100',
+  'tcp-ack': 'IP 10.0.0.2.5001 > 10.0.0.1.50000: Flags [.], ack 102, length 0',
+  'tcp-fin': 'IP 10.0.0.1.50000 > 10.0.0.2.5001: Flags [F.], seq 102, ack 10, length 0',
+  'tcp-rst': 'IP 10.0.0.2.5001 > 10.0.0.1.50000: Flags [R.], ack 2, length 0',
   other: 'IP 10.0.0.1 > 10.0.0.2: protocol 47, length 80',
 }
 const ARP_REPLY =
@@ -51,6 +58,9 @@ class Trace {
       depth: 0,
       place,
       row,
+      source: '10.0.0.1',
+      destination: '10.0.0.2',
+      mac: '02:42:0a:00:00:02',
       frame: FRAMES[kind],
       length: 98,
     }
@@ -96,7 +106,10 @@ function outcome(trace: Trace, overrides: Partial<ProbeOutcome> = {}): ProbeOutc
     knownMtu: 1500,
     delivered: false,
     latency: null,
+    connection: null,
+    cause: null,
     events: trace.events,
+    journeys: journeysOf(trace.events, CABLES),
     cables: CABLES,
     missed: 0,
     cpu: [],

@@ -1,26 +1,34 @@
 import type { PacketKind } from '../measure/trace-recorder.ts'
+import { isArpRequest, type Journey } from '../study/why/journey.ts'
 import type { ProbeOutcome } from '../study/why.ts'
 import { errnoWords } from './error-words.ts'
-import { formatTime, plural } from './format.ts'
-import { isArpRequest, type Journey, journeysOf } from '../study/why/journey.ts'
+import { formatCount, formatTime, plural } from './format.ts'
 import { fateText, journeyLines, remedyOf, verdictOf } from './journey-text.ts'
 import { type Layout, paint, wrap } from './lines.ts'
 import { reasonText } from './stage-words.ts'
+import { causeRemedy, causeText } from './why-cause.ts'
 
-const KINDS: Readonly<Record<PacketKind, string>> = {
+/** Packets by their names in a report. */
+export const KINDS: Readonly<Record<PacketKind, string>> = {
   arp: 'ARP',
   'echo-request': 'Echo request',
   'echo-reply': 'Echo reply',
   'icmp-error': 'ICMP error',
   udp: 'UDP datagram',
+  'tcp-syn': 'SYN',
+  'tcp-syn-ack': 'SYN-ACK',
+  'tcp-data': 'Data segment',
+  'tcp-ack': 'ACK',
+  'tcp-fin': 'FIN',
+  'tcp-rst': 'RST',
   other: 'Packet',
 }
 const ARP_INDENT = 4
 
 /** Where one packet went, hop by hop; first of all whether it arrived, and if not, why. */
 export function whyReport(outcome: ProbeOutcome, layout: Layout): string {
-  const journeys = journeysOf(outcome.events, outcome.cables)
-  const sections = new Sections(outcome, journeys, layout)
+  const { journeys } = outcome
+  const sections = new Sections(outcome, shownJourneys(outcome), layout)
   return [
     ...verdictLines(outcome, journeys, layout),
     ...sections.lines(),
@@ -39,7 +47,8 @@ function verdictLines(
   const lines = wrap(`${who}: ${verdictText(outcome, journeys)}`, layout.columns)
   const style = outcome.delivered ? 'green' : 'red'
   const report = lines.map((line) => paint(layout, style, line))
-  for (const journey of journeys) {
+  report.push(...causeLines(outcome, layout), ...connectionLines(outcome, layout))
+  for (const journey of shownJourneys(outcome)) {
     if (journey.kind === 'arp' && journey.fate.kind !== 'dropped') continue
     report.push(...wrap(`${KINDS[journey.kind]}: ${fateText(journey)}.`, layout.columns, '  ', 4))
     const remedy = remedyOf(journey)
@@ -50,11 +59,48 @@ function verdictLines(
   return [...report, ...facts.map((line) => paint(layout, 'dim', line))]
 }
 
+/** What has to change, before what was seen: the one sentence that is asked for. */
+function causeLines({ cause }: ProbeOutcome, layout: Layout): string[] {
+  if (cause === null) return []
+  const lines = wrap(`Cause: ${causeText(cause)}.`, layout.columns, '  ', 4)
+  const remedy = causeRemedy(cause)
+  const way = remedy === null ? [] : wrap(`Way out: ${remedy}`, layout.columns, '  ', 4)
+  return [...lines.map((line) => paint(layout, 'bold', line)), ...way]
+}
+
+function connectionLines({ connection, request }: ProbeOutcome, layout: Layout): string[] {
+  if (connection === null) return []
+  const { establishedAt, acknowledged, retransmissions, timeouts, mss, state, error } = connection
+  const parts = [
+    establishedAt === null ? 'no handshake' : `segments of up to ${mss} bytes`,
+    `${formatCount(acknowledged)} of ${plural(request.size, 'byte')} acknowledged`,
+    `${plural(retransmissions, 'retransmission')}, ${plural(timeouts, 'timeout')}`,
+    error === null ? state : errnoWords(error),
+  ]
+  return wrap(`Connection: ${parts.join('; ')}.`, layout.columns, '  ', 4)
+}
+
+/** Of a connection the segments that matter: one of each kind, and the first that was lost of each. */
+export function shownJourneys({ journeys, request }: ProbeOutcome): readonly Journey[] {
+  if (request.protocol !== 'tcp') return journeys
+  const seen = new Set<string>()
+  return journeys.filter(({ kind, fate, first }) => {
+    if (!kind.startsWith('tcp')) return true
+    // What was cut on its way is told of its first piece.
+    const isPiece = kind === 'tcp-data' && first.event.stage !== 'socket_send'
+    const key = `${kind} ${fate.kind}`
+    if (isPiece || seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
 function nameOf(name: string, address: string): string {
   return name === address ? name : `${name} (${address})`
 }
 
-function verdictText(outcome: ProbeOutcome, journeys: readonly Journey[]): string {
+/** Whether it arrived, or where and why not, in one sentence. */
+export function verdictText(outcome: ProbeOutcome, journeys: readonly Journey[]): string {
   const { sendError, knownMtu, delivered, latency, request } = outcome
   if (sendError !== null) {
     const mtu = sendError === 'EMSGSIZE' ? `; that MTU is ${knownMtu}` : ''
@@ -62,8 +108,9 @@ function verdictText(outcome: ProbeOutcome, journeys: readonly Journey[]): strin
   }
   if (delivered) {
     const took = formatTime(latency ?? 0)
-    const isEcho = request.protocol === 'icmp'
-    return isEcho ? `delivered; the reply came after ${took}.` : `delivered in ${took}.`
+    if (request.protocol === 'icmp') return `delivered; the reply came after ${took}.`
+    if (request.protocol === 'udp') return `delivered in ${took}.`
+    return `delivered; the connection was opened, used and closed in ${took}.`
   }
   for (const { kind, fate } of journeys) {
     if (kind === 'arp' || fate.kind !== 'dropped') continue
@@ -111,7 +158,7 @@ class Sections {
   lines(): string[] {
     const lines: string[] = []
     for (const journey of this.mains) {
-      lines.push('', paint(this.layout, 'bold', KINDS[journey.kind]))
+      lines.push('', paint(this.layout, 'bold', `${KINDS[journey.kind]}${this.waits(journey)}`))
       const layout = { ...this.layout, start: this.outcome.sentAt, indent: 0 }
       lines.push(...journeyLines(journey, layout, (from, to) => this.resolutionsIn(from, to)))
     }
@@ -119,6 +166,11 @@ class Sections {
     return rest.length === 0
       ? lines
       : [...lines, '', paint(this.layout, 'bold', 'Further ARP'), ...rest]
+  }
+
+  /** How long it stood in queues, where it did. */
+  private waits({ waited }: Journey): string {
+    return waited === 0 ? '' : `, ${formatTime(waited)} of its time in queues`
   }
 
   /** ARP that began between two steps of a packet, told once. */

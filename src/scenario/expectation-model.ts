@@ -71,6 +71,10 @@ export type Metric =
   | { readonly kind: 'bgpUpdates' }
   /** Since the start, picoseconds. */
   | { readonly kind: 'bgpConverged' }
+  /** Containers that are on a network at the end. */
+  | { readonly kind: 'attached'; readonly network: string }
+  /** Bytes of encapsulation, a packet on the hosts' cables. */
+  | { readonly kind: 'bytesAdded'; readonly network: string }
   /** 1 when the probe's echo came back, else 0. */
   | { readonly kind: 'reachable'; readonly from: EndpointRef; readonly to: EndpointRef }
 

@@ -3,6 +3,7 @@ import type { Host } from '../host/host.ts'
 import { partition } from '../link/fault-rules.ts'
 import type { FaultRule } from '../link/faulty-channel.ts'
 import { formatDuration, MILLISECOND } from '../sim/units.ts'
+import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { ContainerLife } from './container-life.ts'
 import type { HostLife } from './host-life.ts'
 import type { FaultModel, HostFault, ProgramRef } from './model.ts'
@@ -214,10 +215,18 @@ function flushRules({ commands }: Host): void {
 }
 
 function cutTowards(from: readonly Host[], to: readonly Host[]): Undo {
-  const rule: FaultRule = partition(new Set(to.map(({ address }) => address)))
+  // Containers whose packets leave as they are belong to their host's side.
+  const has = (address: Ipv4Address) => to.some((host) => isOn(host, address))
+  const rule: FaultRule = partition({ has })
   const channels = from.flatMap(({ port }) => port?.channel ?? [])
   for (const channel of channels) channel.add(rule)
   return () => {
     for (const channel of channels) channel.remove(rule)
   }
+}
+
+function isOn({ address, kernel }: Host, wanted: Ipv4Address): boolean {
+  if (address === wanted) return true
+  for (const namespace of kernel.namespaces) if (namespace.isLocal(wanted)) return true
+  return false
 }

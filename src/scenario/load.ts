@@ -17,7 +17,7 @@ import {
 } from './place.ts'
 import type { SchemeRegistry } from './registry.ts'
 import { Context } from './resolve/context.ts'
-import { type Expectation, resolveScenario } from './resolve/scenario.ts'
+import { type Condition, type Expectation, resolveScenario } from './resolve/scenario.ts'
 import { ALL_PANELS, type RawRun, type RunName, RunPlan, waysTo } from './runs.ts'
 import { type ScenarioInput, scenarioSchema } from './schema.ts'
 import { applySetting, parseSetting, Setting } from './settings.ts'
@@ -81,6 +81,9 @@ function sorted(issues: readonly Issue[]): Issue[] {
     return a.line - b.line || a.column - b.column
   })
 }
+
+/** Of an expectation or a condition: where it holds, not what is measured. */
+const CIRCUMSTANCES = ['variant', 'panel', 'when', 'above', 'below', 'by']
 
 const WHOLE: RunName = { panel: null, variant: null }
 
@@ -201,19 +204,19 @@ class Loader {
       panels: this.panels,
       variant: run.variant,
       variants: this.plan!.variants,
+      runs: this.plan!.runs.length,
       describe: (each) => this.describe(run, each),
     })
     for (const each of context.faults) this.add(run, each)
     return [scenario]
   }
 
-  private describe(run: RawRun, { path }: Expectation): { text: string; line: number } {
+  private describe(run: RawRun, { path }: Expectation | Condition): { text: string; line: number } {
     const place = this.locate(run, path, 'value')
-    const {
-      variant: _,
-      panel: __,
-      ...said
-    } = (valueAt(run.raw, path) ?? {}) as Record<string, unknown>
+    const entry = (valueAt(run.raw, path) ?? {}) as Record<string, unknown>
+    const said = Object.fromEntries(
+      Object.entries(entry).filter(([key]) => !CIRCUMSTANCES.includes(key)),
+    )
     return { text: inline(said), line: place.text.lineOf(place.start) }
   }
 
@@ -271,8 +274,9 @@ function fault(code: Fault['code'], message: string, remedy: string, path: Path 
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
   if (!isMapping(value)) return String(value)
-  const parts = Object.entries(value).map(([key, each]) =>
-    isMapping(each) ? `${key}: { ${inline(each)} }` : `${key}: ${inline(each)}`,
-  )
+  const parts = Object.entries(value).map(([key, each]) => {
+    if (!isMapping(each)) return `${key}: ${inline(each)}`
+    return Object.keys(each).length === 0 ? key : `${key}: { ${inline(each)} }`
+  })
   return parts.join(', ')
 }

@@ -9,9 +9,12 @@ import type { SwitchProfile } from '../fabric/switch-profiles.ts'
 import type { InterfaceAddress } from '../stack/device.ts'
 import type { Ipv4Address, Ipv4Prefix } from '../wire/ipv4-address.ts'
 import type { MacAddress } from '../wire/mac-address.ts'
+import type { ClaimModel } from './claim-model.ts'
 import type { ExpectationModel } from './expectation-model.ts'
+import type { NeedsEntry as NeedsModel } from './schema/needs.ts'
 import type { HostFault, StoreModel } from './store-model.ts'
 
+export type * from './claim-model.ts'
 export type * from './expectation-model.ts'
 export type * from './store-model.ts'
 
@@ -39,6 +42,10 @@ export interface Scenario {
   readonly faults: readonly FaultModel[]
   readonly captures: readonly CapturePoint[]
   readonly expectations: readonly ExpectationModel[]
+  /** Null when the file claims nothing. */
+  readonly claim: ClaimModel | null
+  /** Null when the file says nothing of it. */
+  readonly needs: NeedsModel | null
 }
 
 /** `bench`: the hosts are namespaces of one kernel, joined by veth to the bridge of another. */

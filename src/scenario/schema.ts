@@ -2,12 +2,14 @@
 import { z } from 'zod'
 import { duration } from '../schemes/option-types.ts'
 import type { SchemeRegistry } from './registry.ts'
+import { claim } from './schema/claim.ts'
 import { containers } from './schema/containers.ts'
 import { expectation } from './schema/expect.ts'
 import { fabric } from './schema/fabric.ts'
 import { fault } from './schema/faults.ts'
 import { hosts } from './schema/hosts.ts'
 import { name, reference } from './schema/names.ts'
+import { needs } from './schema/needs.ts'
 import { networks } from './schema/networks.ts'
 import { store } from './schema/store.ts'
 import { workload } from './schema/workload.ts'
@@ -44,6 +46,12 @@ export function scenarioSchema(registry: SchemeRegistry) {
       .max(1000)
       .prefault([])
       .describe('Ports for `--pcap`, such as h1/eth0. Default: the NICs of all hosts.'),
+    needs: needs
+      .exactOptional()
+      .describe('What `encap compare` looks for a scheme for. Default: nothing, no shortlist.'),
+    claim: claim
+      .exactOptional()
+      .describe('A statement that the runs of the file confirm or contradict.'),
     expect: z.array(expectation).max(1000).prefault([]).describe('What must come out.'),
   })
 }

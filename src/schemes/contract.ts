@@ -118,6 +118,8 @@ export interface Showcase {
   readonly store?: Readonly<Record<string, unknown>>
   /** What an operator sets up in the fabric for it: keys of the section `fabric`; default: nothing. */
   readonly fabric?: Readonly<Record<string, unknown>>
+  /** Keys with which leases end within two minutes that else last for hours; default: none. */
+  readonly shortLeases?: Readonly<Record<string, unknown>>
 }
 
 export interface SchemeContext {

@@ -134,6 +134,7 @@ function isSameTunnel(a: Frame, b: Frame): boolean {
     a.vni === b.vni &&
     a.vxlanFlags === b.vxlanFlags &&
     a.udpChecksum === b.udpChecksum &&
+    a.header === b.header &&
     isSameFlow(a.inner!, b.inner!)
   )
 }

@@ -8,6 +8,7 @@ import {
   PROTOCOL_UDP,
 } from '../wire/frame.ts'
 import { TcpHeader } from '../wire/tcp.ts'
+import { TunnelHeader } from '../wire/tunnel-header.ts'
 import { endsUnit, GroFlow, isSameFlow } from './gro-flow.ts'
 
 /** GRO_HASH_BUCKETS. */
@@ -97,12 +98,16 @@ function segmentOf(frame: Frame, mergesTunnels: boolean): Frame | null {
     if (level.etherType !== ETHERTYPE_IPV4 || level.gsoSize !== 0 || level.isFragment) return null
     if (level.inner === null) break
     if (!mergesTunnels) return null
-    if (level.protocol !== PROTOCOL_UDP && level.protocol !== PROTOCOL_IPIP) return null
+    if (!isTunnel(level)) return null
     // Only of VXLAN does the kernel know what a datagram carries.
     if (level.bareInner) return null
     level = level.inner
   }
   return level.protocol === PROTOCOL_TCP && level.header instanceof TcpHeader ? level : null
+}
+
+function isTunnel({ protocol, header }: Frame): boolean {
+  return protocol === PROTOCOL_UDP || protocol === PROTOCOL_IPIP || header instanceof TunnelHeader
 }
 
 function bucketOf({ ipSrc, sourcePort, destinationPort }: Frame): number {

@@ -7,6 +7,7 @@ import type {
 } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import { formatDuration } from '../sim/units.ts'
+import { measuredOf } from './measured-of.ts'
 import type { Probes } from './probes.ts'
 import type { ExpectationResult, RunResult, SwitchResult, WorkloadRow } from './result.ts'
 
@@ -16,7 +17,7 @@ export type Percentiles = ReadonlyMap<Metric, number>
 /** Reads them off the workloads' histograms: results hold only some of them. */
 export function percentilesOf(world: World): Percentiles {
   const percentiles = new Map<Metric, number>()
-  for (const { metric } of world.scenario.expectations) {
+  for (const { metric } of measuredOf(world.scenario)) {
     if (metric.kind !== 'rtt' && metric.kind !== 'watchDelay') continue
     const { of, kind, at } = metric
     if (typeof at !== 'number') continue
@@ -109,6 +110,9 @@ function measure(metric: Metric, result: RunResult, probes: Probes): number | nu
       return result.bgp?.updates ?? null
     case 'bgpConverged':
       return result.bgp?.converged ?? null
+    case 'attached':
+    case 'bytesAdded':
+      return result.networks.find(({ name }) => name === metric.network)?.[metric.kind] ?? null
     case 'reachable':
       return probes.reached(metric.from, metric.to) ? 1 : 0
   }
@@ -231,6 +235,10 @@ function show(metric: Metric, value: number): string {
       return `${Number(value.toPrecision(6))} packets a second`
     case 'transactions':
       return `${Number(value.toPrecision(6))} transactions a second`
+    case 'bytesAdded':
+      return `${Number(value.toPrecision(6))} bytes a packet`
+    case 'attached':
+      return `${value} attached`
     case 'reachable':
       return value === 1 ? 'reachable' : 'not reachable'
     default:

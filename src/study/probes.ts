@@ -3,13 +3,14 @@ import type { EndpointRef } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import { SECOND } from '../sim/units.ts'
 import { Ping } from '../workload/ping.ts'
+import { measuredOf } from './measured-of.ts'
 
 /** An echo request, and then long enough for ARP to give up. */
 const PROBE_TIME = 4 * SECOND
 
 /**
- * Echo requests after the end of the run, for the expectations that ask whether one end reaches
- * another: after it, so that they disturb nothing that was measured.
+ * Echo requests after the end of the run, for expectations and claims that ask whether one end
+ * reaches another: after it, so that they disturb nothing that was measured.
  */
 export class Probes {
   readonly duration: number
@@ -18,7 +19,7 @@ export class Probes {
 
   constructor(world: World) {
     this.world = world
-    const isAsked = world.scenario.expectations.some(({ metric }) => metric.kind === 'reachable')
+    const isAsked = measuredOf(world.scenario).some(({ metric }) => metric.kind === 'reachable')
     this.duration = isAsked ? PROBE_TIME : 0
   }
 
@@ -38,7 +39,7 @@ export class Probes {
 
   /** To be called when the run has ended: by then its containers have their addresses. */
   start(): void {
-    for (const { metric } of this.world.scenario.expectations) {
+    for (const { metric } of measuredOf(this.world.scenario)) {
       if (metric.kind !== 'reachable') continue
       const key = keyOf(metric.from, metric.to)
       if (this.pings.has(key)) continue

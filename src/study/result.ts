@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LIMITED_TABLES } from '../scenario/limited-table.ts'
 import { bgp } from './bgp-result.ts'
+import { claimPart, verdict } from './claim-result.ts'
 import { store } from './store-result.ts'
 import { stages, workload } from './workload-result.ts'
 
@@ -194,11 +195,13 @@ export const runResultSchema = z.strictObject({
   ledger,
   notes: z.array(z.string()).describe('What an operator would have seen in logs.'),
   expectations: z.array(expectation),
+  claim: claimPart.exactOptional().describe('Absent where the file claims nothing.'),
 })
 
 export const resultsSchema = z
   .strictObject({
     runs: z.array(runResultSchema),
+    claims: z.array(verdict).optional().describe('Absent when no file claims anything.'),
     notBegun: z
       .array(
         z.strictObject({

@@ -4,15 +4,19 @@ import { buildWorld } from '../scenario/builder.ts'
 import type { Scenario } from '../scenario/model.ts'
 import type { World } from '../scenario/world.ts'
 import type { Schemes } from '../schemes/registry.ts'
+import { measureCondition } from './claims.ts'
 import { collect } from './collect.ts'
 import { judge, type Percentiles, percentilesOf } from './expectations.ts'
 import { Instruments } from './instruments.ts'
 import { Probes } from './probes.ts'
 import type { RunResult } from './result.ts'
+import { Sampler, type Samples } from './sampler.ts'
 
 export interface RunOptions {
   /** Whether frames at the scenario's capture points are kept. */
   readonly capture: boolean
+  /** Whether values over time are read; default: not. */
+  readonly samples?: boolean
 }
 
 /** Taken at the end of the run proper: what probes do after it counts for nothing else. */
@@ -31,6 +35,7 @@ export class Run {
   private readonly scenario: Scenario
   private readonly instruments: Instruments
   private readonly probes: Probes
+  private readonly sampler: Sampler | null
   private measured: Measured | null = null
   private hasEnded = false
 
@@ -39,6 +44,7 @@ export class Run {
     this.world = buildWorld(scenario, schemes)
     this.instruments = new Instruments(this.world)
     this.probes = new Probes(this.world)
+    this.sampler = options.samples ? new Sampler(this.world) : null
     this.capture = options.capture ? attachCapture(this.world, this.untapped) : null
   }
 
@@ -56,12 +62,29 @@ export class Run {
     const { simulator } = this.world
     const { duration } = this.scenario
     if (this.measured === null) {
-      if (!simulator.run(duration, maxEvents)) return false
+      if (!this.runSampled(duration, maxEvents)) return false
       this.measured = this.measure(false)
       this.probes.start()
     }
     this.hasEnded = simulator.run(duration + this.probes.duration, maxEvents)
     return this.hasEnded
+  }
+
+  /** As `simulator.run`, with a pause at each instant that is to be read. */
+  private runSampled(until: number, maxEvents: number): boolean {
+    const { sampler } = this
+    const { simulator } = this.world
+    const enough = simulator.events + maxEvents
+    while (sampler !== null && sampler.next <= until) {
+      if (!simulator.run(sampler.next, enough - simulator.events)) return false
+      sampler.read()
+    }
+    return simulator.run(until, enough - simulator.events)
+  }
+
+  /** Values over time up to now; null when they were not asked for. */
+  samples(): Samples | null {
+    return this.sampler?.samples() ?? null
   }
 
   private measure(partial: boolean): Measured {
@@ -79,7 +102,13 @@ export class Run {
     )
     const missing = [...this.untapped].map((point) => `nothing captured at ${point}: no such port`)
     const notes = [...result.notes, ...missing]
-    return { ...result, notes, partial: !this.hasEnded, expectations }
+    const { claim } = this.scenario
+    const measured = { ...result, notes, partial: !this.hasEnded, expectations }
+    if (claim === null) return measured
+    const parts = claim.conditions.map((condition) =>
+      measureCondition(condition, result, percentiles, this.probes),
+    )
+    return { ...measured, claim: { says: claim.says, runs: claim.runs, parts } }
   }
 }
 

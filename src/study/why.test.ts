@@ -72,7 +72,7 @@ describe('a probe', () => {
     const { sendError, knownMtu, events } = outcome({ size: 1473, dontFragment: true })
     expect({ sendError, knownMtu }).toEqual({ sendError: 'EMSGSIZE', knownMtu: 1500 })
     expect(events.filter(({ kind }) => kind === 'echo-request')).toEqual([])
-    expect(outcome({ to: '8.8.8.8' }).sendError).toBe('ENETUNREACH')
+    expect(outcome({ from: 'h1', to: '8.8.8.8' }).sendError).toBe('ENETUNREACH')
   })
 
   it('does not change what it asks about: two of them meet the same', () => {
@@ -87,6 +87,50 @@ describe('a probe', () => {
   ])('%j is no question', (request, problem) => {
     const found = traceProbe(scenario(STREAM), builtinSchemes, { ...PING, ...request })
     expect(found).toEqual({ problem: expect.stringContaining(problem) })
+  })
+})
+
+describe('a connection', () => {
+  it('is opened, carries its bytes and is closed', () => {
+    const { delivered, connection, journeys } = outcome({ protocol: 'tcp', size: 50_000 })
+    expect(delivered).toBe(true)
+    expect(connection).toMatchObject({ acknowledged: 50_000, read: 50_000, retransmissions: 0 })
+    const kinds = new Set(journeys.map(({ kind }) => kind))
+    for (const kind of ['tcp-syn', 'tcp-syn-ack', 'tcp-data', 'tcp-fin'] as const) {
+      expect(kinds).toContain(kind)
+    }
+  })
+
+  it('that loses segments and gets through has no cause', () => {
+    const lossy = 'faults: [{ node: h2, at: 1s, loss: 20% }]\n'
+    const { delivered, connection, cause } = outcome({ protocol: 'tcp', size: 50_000 }, lossy)
+    expect({ delivered, cause }).toEqual({ delivered: true, cause: null })
+    expect(connection!.retransmissions).toBeGreaterThan(0)
+  })
+
+  it('that nobody answers is lost by what loses its SYN, however often that is sent', () => {
+    const cut = 'faults: [{ node: h2, at: 1s, cut: true }]\n'
+    const { connection, cause } = outcome({ protocol: 'tcp', at: 1.5 * SECOND }, cut)
+    expect(connection!.establishedAt).toBeNull()
+    expect(cause).toMatchObject({ kind: 'link', place: 'h2/eth0' })
+  })
+})
+
+describe('the cause of a loss', () => {
+  it('is none where the packet arrives', () => {
+    expect(outcome({}).cause).toBeNull()
+  })
+
+  it.each([
+    ['nobody has the address', { to: '10.20.99.99' }, { kind: 'address', subject: '10.20.99.99' }],
+    [
+      'a DF packet is too long',
+      { size: 1473, dontFragment: true },
+      { kind: 'mtu', subject: 'mtu 1500' },
+    ],
+    ['the sender has no route', { from: 'h1', to: '8.8.8.8' }, { kind: 'route', place: 'h1' }],
+  ] as const)('is named where %s', (_, request, expected) => {
+    expect(outcome(request).cause).toMatchObject(expected)
   })
 })
 

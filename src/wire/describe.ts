@@ -15,6 +15,7 @@ import { describeIcmp, IcmpMessage } from './icmp.ts'
 import { describeProtocol, holdsWholePacket } from './ipv4.ts'
 import { formatIpv4 } from './ipv4-address.ts'
 import { describeTcp, TcpHeader } from './tcp.ts'
+import { TunnelHeader } from './tunnel-header.ts'
 import { describeUdp } from './udp.ts'
 import { describeVxlan } from './vxlan.ts'
 
@@ -73,6 +74,9 @@ function describeTransport(frame: Frame): string {
     return `${describeVxlan(frame)}: ${describe(inner)}`
   }
   if (inner !== null && frame.protocol === PROTOCOL_IPIP) return describePacket(inner)
+  if (inner !== null && header instanceof TunnelHeader) {
+    return `${header.name}, length ${contentBytes(frame)}: ${describePacket(inner)}`
+  }
   if (hasPorts(frame)) return describeUdp(contentBytes(frame) - UDP_HEADER_BYTES)
   return `${describeProtocol(frame.protocol)}, length ${contentBytes(frame)}`
 }

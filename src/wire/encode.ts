@@ -15,6 +15,7 @@ import {
 import { emitIcmp, ICMP_HEADER_BYTES, IcmpMessage } from './icmp.ts'
 import { emitIpv4Header, holdsWholePacket, holdsWholeTransport } from './ipv4.ts'
 import { emitTcp, TcpHeader } from './tcp.ts'
+import { TunnelHeader } from './tunnel-header.ts'
 import { emitUdp } from './udp.ts'
 import { emitVxlan } from './vxlan.ts'
 
@@ -24,7 +25,7 @@ import { emitVxlan } from './vxlan.ts'
  * shorter is filled with zeros, longer content is cut, as an ICMP error cuts what it quotes.
  *
  * Checksums are right unless `badChecksum` is set. Then the transport's is wrong; where there is
- * none (UDP without, a fragment, IPIP) the last bit of the content is, so that a checksum further
+ * none (UDP without, a fragment, IPIP, a tunnel's header) the last bit of the content is, so that a checksum further
  * in fails. `payload` null is zeros: a generator's stamps (`sequence`, `sentAt`) are not in the bytes.
  */
 export function encode(frame: Frame): Uint8Array {
@@ -73,6 +74,10 @@ function emitTransport(frame: Frame, out: Uint8Array, at: number): void {
     emitMessage(frame, header, out, at)
   } else if (frame.protocol === PROTOCOL_IPIP && frame.inner !== null) {
     emitContent(encodePacket(frame.inner), out, at)
+    if (frame.badChecksum) damage(out)
+  } else if (header instanceof TunnelHeader && frame.inner !== null) {
+    emitContent(header.encode(), out, at)
+    emitContent(encodePacket(frame.inner), out, at + header.bytes)
     if (frame.badChecksum) damage(out)
   } else if (header instanceof EspHeader && frame.inner !== null) {
     emitEsp(header, encodeTransport(frame.inner), frame.inner.protocol, out, at)

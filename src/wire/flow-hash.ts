@@ -1,11 +1,12 @@
 import { ETHERTYPE_IPV4, type Frame, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP } from './frame.ts'
+import { TunnelHeader } from './tunnel-header.ts'
 
 /**
  * A flow's hash, from which Linux draws a tunnel's outer source port and a multipath route its path
  * (`skb_get_hash`): over addresses, ports and protocol. Addresses and ports are sorted first, as the
  * kernel sorts them, so that both directions of a flow have one hash under one secret. A fragment,
  * the first one too, hashes on addresses and protocol only, and so does ICMP, whatever its identifier
- * (two pings of one address were seen to share a port); IPIP hashes on the packet that it carries;
+ * (two pings of one address were seen to share a port); IPIP, GRE and the like on what they carry;
  * what is not IPv4 on its EtherType alone (ARP of four stations was seen to share one port).
  *
  * The mixing function is not the kernel's (siphash), whose secret is drawn at boot in any case.
@@ -15,7 +16,7 @@ import { ETHERTYPE_IPV4, type Frame, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP }
  */
 export function flowHash(frame: Frame, secret: number): number {
   if (frame.etherType !== ETHERTYPE_IPV4) return finish(mix(secret, frame.etherType))
-  while (frame.protocol === PROTOCOL_IPIP && frame.inner !== null && !frame.isFragment) {
+  while (frame.inner !== null && isIpTunnel(frame) && !frame.isFragment) {
     frame = frame.inner
   }
   const { ipSrc, ipDst } = frame
@@ -42,6 +43,10 @@ export function rssHash(frame: Frame, secret: number, hashesUdpPorts: boolean): 
   const hash = mix(mix(secret, frame.ipSrc), frame.ipDst)
   if (!hashesPorts) return finish(hash)
   return finish(mix(hash, (frame.sourcePort << 16) | frame.destinationPort))
+}
+
+function isIpTunnel({ protocol, header }: Frame): boolean {
+  return protocol === PROTOCOL_IPIP || header instanceof TunnelHeader
 }
 
 function portsOf(frame: Frame): number {

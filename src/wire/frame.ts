@@ -3,6 +3,7 @@ import type { EspHeader } from './esp.ts'
 import type { IcmpMessage } from './icmp.ts'
 import type { Ipv4Address } from './ipv4-address.ts'
 import type { TcpHeader } from './tcp.ts'
+import type { TunnelHeader } from './tunnel-header.ts'
 
 export const ETHERTYPE_IPV4 = 0x0800
 export const ETHERTYPE_ARP = 0x0806
@@ -89,8 +90,8 @@ export class Frame {
   /** UDP and TCP ports. */
   sourcePort = 0
   destinationPort = 0
-  /** The header of ARP, ICMP, TCP or ESP; null for UDP, fragments and everything else. */
-  header: ArpPacket | IcmpMessage | TcpHeader | EspHeader | null = null
+  /** The header of ARP, ICMP, TCP, ESP or a tunnel; null for UDP, VXLAN, IPIP, fragments and the rest. */
+  header: ArpPacket | IcmpMessage | TcpHeader | EspHeader | TunnelHeader | null = null
   /** What a tunnel carries, or the packet that an ICMP error quotes. */
   inner: Frame | null = null
   /** VXLAN network identifier; meaningful when a UDP datagram has an `inner`. */

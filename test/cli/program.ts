@@ -32,7 +32,12 @@ export class Program {
     const bundle = mkdtempSync(join(CACHE, 'cli-'))
     await build({
       absWorkingDir: ROOT,
-      entryPoints: { cli: 'src/cli/main.ts', 'sweep-worker': 'src/cli/sweep-worker.ts' },
+      entryPoints: {
+        cli: 'src/cli/main.ts',
+        'sweep-worker': 'src/cli/sweep-worker.ts',
+        'compare-worker': 'src/cli/compare-worker.ts',
+        scheme: 'src/schemes/public.ts',
+      },
       outdir: bundle,
       chunkNames: 'chunks/[name]-[hash]',
       bundle: true,

@@ -7,7 +7,9 @@ import { SWITCH_PROFILES } from '../../src/fabric/switch-profiles.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
 import { PANELS, Program, ROOT, runHere, SCENARIO } from './program.ts'
 
-const EXAMPLES = readdirSync(join(ROOT, 'scenarios')).filter((name) => name.endsWith('.yaml'))
+const EXAMPLES = readdirSync(join(ROOT, 'scenarios'), { recursive: true, encoding: 'utf8' }).filter(
+  (name) => name.endsWith('.yaml'),
+)
 
 let program: Program
 beforeAll(async () => {

@@ -9,26 +9,29 @@ import { formatMac } from '../../src/wire/mac-address.ts'
 import { Bench, contractScenario, type Sections } from './bench.ts'
 
 /** What every scheme must do; a skip of one names its reason. */
-export type ContractTest =
-  | 'same host'
-  | 'cross host'
-  | 'host to own container'
-  | 'own addresses'
-  | 'taken address'
-  | 'exhaustion'
-  | 'detach'
-  | 'unsent'
-  | 'mtu'
-  | 'jumbo'
-  | 'daemon crash'
-  | 'sizes'
-  | 'many containers'
-  | 'churn'
-  | 'daemon restart'
-  | 'host crash'
-  | 'move'
-  | 'leave'
-  | 'store outage'
+export const CONTRACT_TESTS = [
+  'same host',
+  'cross host',
+  'host to own container',
+  'own addresses',
+  'taken address',
+  'exhaustion',
+  'detach',
+  'unsent',
+  'mtu',
+  'jumbo',
+  'daemon crash',
+  'sizes',
+  'many containers',
+  'churn',
+  'daemon restart',
+  'host crash',
+  'move',
+  'leave',
+  'store outage',
+] as const
+
+export type ContractTest = (typeof CONTRACT_TESTS)[number]
 
 export interface SchemeContract {
   /** Scheme and variant. */

@@ -11,7 +11,9 @@ import { Run } from '../../src/study/run.ts'
 import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
 
 const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url))
-const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'))
+const FILES = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.yaml'))
+  .sort()
 const hasTshark = peerAvailable('tshark')
 
 /** So many events of a run are captured: all of a small scenario, the beginning of a large one. */
@@ -39,10 +41,10 @@ describe.each(FILES)('%s', (file) => {
   const runs = scenarios.map((scenario) => [nameOf(scenario), scenario] as const)
 
   it('says why, cites a source and expects something of every variant', () => {
-    for (const { why, source, expectations } of scenarios) {
+    for (const { why, source, expectations, claim } of scenarios) {
       expect(why.length).toBeGreaterThan(100)
       expect(source).not.toBeNull()
-      expect(expectations.length).toBeGreaterThan(0)
+      expect(expectations.length + (claim?.conditions.length ?? 0)).toBeGreaterThan(0)
     }
   })
 

@@ -289,6 +289,31 @@ describe('failures', () => {
     expect(keys.filter((key) => key.startsWith('/docker/nodes/'))).toHaveLength(2)
     expect(keys.filter((key) => /\/endpoint\/\w{64}\/\w{64}$/.test(key))).toHaveLength(3)
   })
+
+  it('a container that ends without the store has no network, and starts again with it', () => {
+    const { bench, c1, c2 } = pair()
+    const [member] = bench.cluster.members
+    member!.crash()
+    bench.run(SECOND)
+    bench.remove(c2, 2)
+    expect(c2.namespace.devices).toEqual([])
+    expect(bench.tryRun('c2', 'net1', 2)).toBeInstanceOf(AttachError)
+    expect(bench.daemon('net1', 2).log.at(-1)).toBe(
+      'failed to cleanup up stale network sandbox for container c2',
+    )
+    // What was left answers in its stead, and has its way out.
+    expect(bench.ping(c1.namespace, c2.address, 10 * MILLISECOND)).toBe(true)
+    const kept = [...bench.host(2).containers.values()].find((each) => each.isLocal(c2.address))!
+    expect(bench.ping(kept, bench.host(1).address, 10 * MILLISECOND)).toBe(true)
+    member!.start()
+    bench.run(5 * SECOND)
+    const again = bench.docker('c2', 'net1', 2)
+    expect(again.address).toBe(c2.address)
+    expect(bench.host(2).containers.has(kept.name)).toBe(false)
+    expect(bench.ping(again.namespace, c1.address)).toBe(true)
+    const keys = bench.listing().map(({ key }) => key)
+    expect(keys.filter((key) => /\/endpoint\/\w{64}\/\w{64}$/.test(key))).toHaveLength(2)
+  })
 })
 
 describe('addresses', () => {

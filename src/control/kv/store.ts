@@ -61,7 +61,7 @@ export interface KvStore {
   put(key: string, value: string, options?: KvPutOptions): Process<KvError | null>
   delete(key: string): Process<KvError | null>
   /** Children of a directory; of none is an error. */
-  list(directory: string): Process<KvPair[] | KvError>
+  list(directory: string): Process<readonly KvPair[] | KvError>
   deleteTree(directory: string): Process<KvError | null>
   /** @param previous null = the key must be new. @returns the pair with its new index. */
   atomicPut(key: string, value: string, previous: KvPair | null): Process<KvPair | KvError>

@@ -34,7 +34,7 @@ export function barOption(chart: BarChart) {
       title: heading.option,
       legend: { ...legend.option, itemHeight: 12, itemWidth: 18 },
       grid: { left, right: RIGHT, top, height },
-      xAxis: { ...valueAxis(chart.axis), nameGap: 30 },
+      xAxis: { ...valueAxis(chart.axis), ...endOf(chart), nameGap: 30 },
       yAxis: {
         type: 'category',
         inverse: true,
@@ -46,6 +46,11 @@ export function barOption(chart: BarChart) {
       series: series.map((_, i) => barSeries(chart, i)),
     },
   }
+}
+
+/** Shares of a whole end where it does. */
+function endOf({ axis, isStacked }: BarChart) {
+  return isStacked && axis.scale.unit === 'share' ? { max: 1 / axis.scale.size } : {}
 }
 
 function barSeries({ series, axis, isStacked }: BarChart, index: number) {

@@ -56,7 +56,7 @@ function heatTable({ across, up, panels, title, scale }: HeatMap): ChartTable {
 
 function barTable({ categories, series, axis }: BarChart): ChartTable {
   const textOf = (value: number | null | undefined) =>
-    typeof value === 'number' ? ownText(value, axis.scale.unit) : NONE
+    typeof value !== 'number' ? NONE : value === 0 ? '0' : ownText(value, axis.scale.unit)
   return {
     head: ['', ...series.map(({ name }) => name)],
     rows: categories.map((category, i) => [

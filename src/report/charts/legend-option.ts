@@ -2,7 +2,9 @@ import { textWidth } from './heading-option.ts'
 import { INK } from './style.ts'
 
 const ROW = 22
+/** Between names, and between rows. */
 const GAP = 20
+const ICON_HEIGHT = 14
 const ICON = 26
 
 /** Names of series below the heading, and how many pixels they take. */
@@ -17,7 +19,8 @@ export function legendOption(names: readonly string[], top: number, width: numbe
     itemWidth: ICON,
     textStyle: { color: INK, fontSize: 12 },
   }
-  return { option, height: rowsOf(names, width) * ROW }
+  const rows = rowsOf(names, width)
+  return { option, height: rows === 0 ? 0 : ROW + (rows - 1) * (ICON_HEIGHT + GAP) }
 }
 
 /** Rows that the names take, laid out one after the other. */

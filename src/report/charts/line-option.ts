@@ -43,7 +43,7 @@ function lineSeries(chart: LineChart, line: Line, index: number) {
   const color = SERIES_COLORS[index % SERIES_COLORS.length]!
   // Lines that lie on each other: the ones below are seen around those above.
   const isDense = line.marks.length > MARKS_MAX
-  const below = isDense ? 0 : Math.min(BELOW_MAX, chart.lines.length - 1 - index)
+  const below = Math.min(BELOW_MAX, chart.lines.length - 1 - index)
   return [
     ...bandsOf(line.marks).map((band) => bandSeries(chart, band, color)),
     {

@@ -2,7 +2,7 @@ import { LABEL } from './axis-option.ts'
 import type { Timeline, TimelineSpan } from './chart.ts'
 import { headingOption, textWidth } from './heading-option.ts'
 import { scaleOf } from './scale.ts'
-import { INK, NO_VALUE, ON_DARK, SOFT_INK, SPAN_COLORS } from './style.ts'
+import { INK, NO_VALUE, ON_DARK, ON_LIGHT, SOFT_INK, SPAN_COLORS } from './style.ts'
 import { valueAxis } from './value-axis.ts'
 
 const WIDTH = 800
@@ -28,6 +28,7 @@ export function timelineOption(chart: Timeline) {
   const { rows, end } = chart
   const heading = headingOption(chart.title, chart.notes, WIDTH)
   const scale = scaleOf('ps', [end])
+  const axis = valueAxis({ title: 'time since the start', scale, isLogarithmic: false })
   const widest = Math.max(...rows.map(({ name }) => textWidth(name)))
   const left = Math.min(NAMES_MAX, Math.ceil(widest)) + 28
   const top = heading.height + 10
@@ -39,10 +40,11 @@ export function timelineOption(chart: Timeline) {
       title: heading.option,
       grid: { left, right: RIGHT, top, height: rows.length * ROW },
       xAxis: {
-        ...valueAxis({ title: 'time since the start', scale, isLogarithmic: false }),
+        ...axis,
         min: 0,
         max: end / scale.size,
         nameGap: 30,
+        axisLabel: { ...axis.axisLabel, showMaxLabel: false },
       },
       yAxis: {
         type: 'category',
@@ -96,9 +98,13 @@ function drawnSpan(span: TimelineSpan, row: number, size: number, left: number, 
           align: isLeft ? 'right' : 'left',
           verticalAlign: 'middle',
           fontSize: 11,
-          fill: isInside ? ON_DARK : SOFT_INK,
+          fill: isInside ? letters(span) : SOFT_INK,
         },
       },
     ],
   }
+}
+
+function letters({ kind }: TimelineSpan): string {
+  return kind === 'fault' ? ON_LIGHT : ON_DARK
 }

@@ -7,6 +7,8 @@ export function valueAxis({ title, scale, isLogarithmic }: ValueAxis) {
   return {
     type: isLogarithmic ? 'log' : 'value',
     name: isLogarithmic || scale.name === '' ? title : `${title}, ${scale.name}`,
+    // There are no halves of what is counted.
+    ...(scale.unit === 'count' ? { minInterval: 1 } : {}),
     nameLocation: 'middle',
     nameGap: 60,
     nameTextStyle: NAME,

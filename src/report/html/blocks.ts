@@ -81,8 +81,8 @@ function idOf(name: string): string {
   return `figure-${name.replace(/[^\w-]/g, '-')}`
 }
 
-function sourceHtml({ caption, text }: SourceBlock): Html {
-  return html`<details><summary>${caption}</summary>
+function sourceHtml({ caption, text, isOpen }: SourceBlock): Html {
+  return html`<details${isOpen ? html` open` : ''}><summary>${caption}</summary>
 <pre tabindex="0">${text}</pre></details>
 `
 }

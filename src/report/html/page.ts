@@ -62,6 +62,7 @@ export interface DrawingBlock {
 /** Text as it stands in a file or on a terminal. */
 export interface SourceBlock {
   readonly kind: 'source'
+  readonly isOpen: boolean
   readonly caption: string
   readonly text: string
 }

@@ -9,8 +9,8 @@ const DARK_CHART: Readonly<Record<string, string>> = {
   '--chart-grid': '#323945',
   '--chart-shade': '#f0b429',
   '--chart-fault': '#f0b429',
-  '--chart-outage': '#ef6a6a',
-  '--chart-leader': '#4fa3d9',
+  '--chart-outage': '#d64545',
+  '--chart-leader': '#2f83bd',
   '--chart-series-0': '#4fa3d9',
   '--chart-series-1': '#f08a3c',
   '--chart-series-2': '#2fbf93',
@@ -76,6 +76,7 @@ th:first-child,td:first-child{text-align:left}
 thead th{color:var(--soft);font-weight:600;border-top:0}
 tbody th{font-weight:400;white-space:pre-wrap}
 tbody tr:nth-child(even){background:var(--stripe)}
+table.numbers td,table.numbers tbody th{white-space:pre}
 table.words td,table.words th{text-align:left}
 figure{margin:14px 0 18px}
 figure>.wide{margin:0;padding:6px}
@@ -85,8 +86,10 @@ summary{cursor:pointer;color:var(--link);font-size:14px}
 pre{margin:8px 0;padding:12px 14px;overflow-x:auto;background:var(--card);border:1px solid var(--line);
 border-radius:8px;font:12.5px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
 footer{margin-top:48px;color:var(--soft);font-size:13px}
-@media (max-width:600px){dl{grid-template-columns:1fr}dd{margin-bottom:6px}}
+@media screen and (max-width:600px){figure svg{min-width:560px}dl{grid-template-columns:1fr}dd{margin-bottom:6px}}
 @media print{
+:root{--page:#ffffff}
+details:not([open]),section:not(:has(figure,p,details[open],h2~.wide)){display:none}
 @page{margin:14mm}
 body{max-width:none;padding:0;font-size:10.5pt}
 nav{display:none}
@@ -94,7 +97,7 @@ h2,h3{break-after:avoid}
 figure,tr,dl{break-inside:avoid}
 .wide,pre{overflow:visible;border-color:#ccc}
 table{font-size:8.5pt}
-th,td{padding:3px 6px}
+th,td,table.numbers td,table.numbers tbody th{padding:3px 6px;white-space:pre-wrap}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:8pt}
 a{color:inherit;text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}

@@ -1,4 +1,5 @@
 import type { LinkModel, NodeModel, Scenario } from '../../scenario/model.ts'
+import { OUTSIDE } from '../../scenario/resolve/fabric.ts'
 import { enumerate, plural } from '../format.ts'
 
 /** A box of the drawing: a device, or hosts at one device that stand for themselves no longer. */
@@ -19,7 +20,6 @@ export interface Topology {
 const HOSTS_MAX = 14
 const GROUPS_MAX = 10
 const DEVICES_MAX = 10
-const OUTSIDE = 'outside'
 
 /** Devices by how far they are from hosts: leaves above hosts, spines above leaves. */
 export function layOut({ fabric, containers, idle, hosts }: Scenario): Topology {

@@ -11,6 +11,8 @@ const MARGIN = 20
 const RATES = 130
 const BOX_MIN = 68
 const BOX_GAP = 14
+/** Signs of a line in a box. */
+const LINE_MAX = 20
 const LINE = 16
 const LEVEL_GAP = 64
 const TOP = 20
@@ -46,7 +48,13 @@ export function topologySvg(scenario: Scenario): string {
 }
 
 function widthOf({ lines }: TopologyBox): number {
-  return Math.ceil(Math.max(BOX_MIN, ...lines.map((line) => textWidth(line) + 14)))
+  return Math.ceil(Math.max(BOX_MIN, ...lines.map((line) => textWidth(shortened(line)) + 14)))
+}
+
+/** The name itself comes up when one points at the box. */
+function shortened(line: string): string {
+  const signs = [...line]
+  return signs.length <= LINE_MAX ? line : `${signs.slice(0, LINE_MAX - 1).join('')}…`
 }
 
 function widthOfRow(boxes: readonly TopologyBox[]): number {
@@ -157,10 +165,10 @@ function boxElements({ kind, lines, x, y, width, height }: Placed): string[] {
   return [
     ...stacked,
     `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${radius}" ` +
-      `fill="${fill}" stroke="${SOFT_INK}"/>`,
+      `fill="${fill}" stroke="${SOFT_INK}"><title>${escapeText(lines.join(', '))}</title></rect>`,
     ...lines.map((line, i) => {
       return textElement(
-        line,
+        shortened(line),
         x + width / 2,
         top + (i + 0.72) * LINE,
         'middle',

@@ -15,7 +15,7 @@ import type { Context } from './context.ts'
 import { knownNodes } from './faults.ts'
 import { type Ends, endsOf, workloadNames } from './workloads.ts'
 
-type MetricKey = Exclude<keyof ExpectationEntry, 'variant' | 'panel'>
+export type MetricKey = Exclude<keyof ExpectationEntry, 'variant' | 'panel'>
 
 const METRICS: readonly MetricKey[] = [
   'goodput',
@@ -48,13 +48,15 @@ const METRICS: readonly MetricKey[] = [
   'bgpSessions',
   'bgpUpdates',
   'bgpConverged',
+  'attached',
+  'bytesAdded',
   'reachable',
 ]
 
-const COMPARISONS = ['equals', 'atLeast', 'atMost', 'between'] as const
+export const COMPARISONS = ['equals', 'atLeast', 'atMost', 'between'] as const
 
 /** What the file compares a measured value with, whatever its unit. */
-interface Compared {
+export interface Compared {
   readonly equals?: number | boolean
   readonly within?: number
   readonly atLeast?: number
@@ -128,24 +130,8 @@ export function resolveExpectations(
     const path = ['expect', i]
     checkNames(context, entry.variant, [...path, 'variant'], run.variants)
     checkNames(context, entry.panel, [...path, 'panel'], run.panels)
-    const keys = METRICS.filter((key) => entry[key] !== undefined)
-    const [key] = keys
-    if (key === undefined) {
-      if (context.isBroken(...path)) return []
-      const message = 'what is expected is not said'
-      context.report('missing_key', path, message, `add one of ${METRICS.join(', ')}`)
-      return []
-    }
-    if (keys.length > 1) {
-      const message = `${keys.join(' and ')} are two expectations`
-      context.report(
-        'conflict',
-        [...path, keys[1]!],
-        message,
-        'make each an item of the list',
-        'key',
-      )
-    }
+    const key = whatIsMeasured(context, entry, path)
+    if (key === null) return []
     // Another variant may lack the workload or the switch that this one is about.
     if (isElsewhere(entry.variant, run.variant, run.variants)) return []
     if (isElsewhere(entry.panel, run.panel, run.panels)) return []
@@ -155,8 +141,29 @@ export function resolveExpectations(
   })
 }
 
+/** The one metric that an item names; none or a second one is reported. */
+export function whatIsMeasured(
+  context: Context,
+  entry: ExpectationEntry,
+  path: Path,
+): MetricKey | null {
+  const keys = METRICS.filter((key) => entry[key] !== undefined)
+  const [key] = keys
+  if (key === undefined) {
+    if (context.isBroken(...path)) return null
+    const message = 'what is expected is not said'
+    context.report('missing_key', path, message, `add one of ${METRICS.join(', ')}`)
+    return null
+  }
+  if (keys.length > 1) {
+    const message = `${keys.join(' and ')} are two expectations`
+    context.report('conflict', [...path, keys[1]!], message, 'make each an item of the list', 'key')
+  }
+  return key
+}
+
 /** Whether it is said of others only; names that there are not count for nothing. */
-function isElsewhere(
+export function isElsewhere(
   only: readonly string[] | undefined,
   here: string | null,
   all: readonly string[],
@@ -165,13 +172,13 @@ function isElsewhere(
   return here === null || !only!.includes(here)
 }
 
-function checkNames(
+export function checkNames(
   context: Context,
   names: readonly string[] | undefined,
   path: Path,
   known: readonly string[],
+  what = String(path.at(-1)),
 ): void {
-  const what = String(path.at(-1))
   for (const name of names ?? []) {
     if (known.includes(name)) continue
     const remedy = suggest(name, known, `${what}s`)
@@ -179,7 +186,7 @@ function checkNames(
   }
 }
 
-function metricOf(
+export function metricOf(
   context: Context,
   entry: ExpectationEntry,
   key: MetricKey,
@@ -240,6 +247,11 @@ function metricOf(
     case 'bgpUpdates':
     case 'bgpConverged':
       return { kind: key }
+    case 'attached':
+    case 'bytesAdded': {
+      const network = networkOf(context, entry[key]!.network, path)
+      return network === null ? null : { kind: key, network }
+    }
     case 'reachable': {
       const { from, to } = entry.reachable!
       const [source] = endsOf(context, [from], [...path, 'from'], measured.ends, 'sender')
@@ -249,6 +261,19 @@ function metricOf(
     default:
       return key satisfies never
   }
+}
+
+/** A network by its name, or the only one there is. */
+function networkOf(context: Context, wanted: string | undefined, path: Path): string | null {
+  const names = context.rawKeys('networks')
+  const name = wanted ?? names[0]
+  if (name === undefined || (wanted === undefined && names.length > 1)) {
+    const message = names.length === 0 ? 'there is no network' : 'which network is not said'
+    const remedy = names.length === 0 ? 'add one under "networks:"' : `network: ${names[0]}`
+    context.report('missing_key', [...path, 'network'], message, remedy)
+    return null
+  }
+  return context.checkName(new Set(names), [...path, 'network'], 'network', name) ? name : null
 }
 
 function workloadOf(
@@ -316,7 +341,7 @@ function checkSwitch(context: Context, name: string, path: Path, fabric: FabricM
   context.checkName(new Set(switches.map((each) => each.name)), path, 'switch', name)
 }
 
-function comparisonOf(context: Context, given: Compared, path: Path): Comparison | null {
+export function comparisonOf(context: Context, given: Compared, path: Path): Comparison | null {
   if (given.is !== undefined) return { kind: 'is', values: given.is }
   const keys = COMPARISONS.filter((key) => given[key] !== undefined)
   if (keys.length !== 1) {

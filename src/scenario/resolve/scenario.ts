@@ -1,6 +1,7 @@
 /** The sound parts of a file, checked against each other and put together. */
 import type { CapturePoint, ExpectationModel, FabricModel, Scenario } from '../model.ts'
 import type { FaultEntry } from '../schema/faults.ts'
+import { type Condition, resolveClaim } from './claim.ts'
 import { checkGeneratedNames, knownContainers, resolveContainers } from './containers.ts'
 import type { Context } from './context.ts'
 import { resolveDuration } from './duration.ts'
@@ -12,7 +13,7 @@ import { checkNetworks, resolveNetworks } from './networks.ts'
 import { resolveStore } from './store.ts'
 import { type Ends, resolveWorkloads } from './workloads.ts'
 
-export type { Expectation }
+export type { Condition, Expectation }
 
 export interface RunOfFile {
   readonly file: string
@@ -21,8 +22,10 @@ export interface RunOfFile {
   readonly panels: readonly string[]
   readonly variant: string | null
   readonly variants: readonly string[]
-  /** Words and line of an expectation. */
-  describe(expectation: Expectation): Pick<ExpectationModel, 'text' | 'line'>
+  /** Runs of the whole file. */
+  readonly runs: number
+  /** Words and line of an expectation or a condition. */
+  describe(expectation: Expectation | Condition): Pick<ExpectationModel, 'text' | 'line'>
 }
 
 /** A scenario, which is of use only if `context` has no faults. */
@@ -42,7 +45,9 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
   }
   const store = resolveStore(context, fabric, hosts)
   const workloads = resolveWorkloads(context, ends)
-  const expected = resolveExpectations(context, { fabric, workloads, ends, hosts }, run)
+  const measured = { fabric, workloads, ends, hosts }
+  const expected = resolveExpectations(context, measured, run)
+  const claim = resolveClaim(context, measured, run)
   return {
     name: input.name ?? baseName(run.file),
     panel: run.panel,
@@ -70,6 +75,18 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
       const { metric, comparison } = each
       return { metric, comparison, ...run.describe(each) }
     }),
+    needs: input.needs ?? null,
+    claim:
+      claim === null
+        ? null
+        : {
+            says: claim.says,
+            runs: run.runs,
+            conditions: claim.conditions.map((each) => {
+              const { path: _, ...condition } = each
+              return { ...condition, ...run.describe(each) }
+            }),
+          },
   }
 }
 

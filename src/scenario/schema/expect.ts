@@ -31,6 +31,17 @@ const ofHostPort = (value: () => z.ZodType<number>, what: string) =>
     .exactOptional()
     .describe(what)
 
+const ofNetwork = (value: () => z.ZodType<number>, what: string) =>
+  z
+    .strictObject({
+      network: reference()
+        .exactOptional()
+        .describe('A container network. Default: the only one there is.'),
+      ...comparison(value),
+    })
+    .exactOptional()
+    .describe(what)
+
 const ofTimes = (what: string) =>
   z
     .strictObject({
@@ -140,6 +151,11 @@ export const expectation = z.strictObject({
     .strictObject(comparison(duration))
     .exactOptional()
     .describe('When a route of BGP last changed in a kernel or in hardware, since the start.'),
+  attached: ofNetwork(number, 'Containers that are on a network at the end.'),
+  bytesAdded: ofNetwork(
+    real,
+    'Bytes that encapsulation added to a packet on the hosts’ cables; 0 = there was none.',
+  ),
   reachable: z
     .strictObject({
       from: reference().describe('Container or host.'),

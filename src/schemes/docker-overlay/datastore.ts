@@ -27,7 +27,7 @@ export class Datastore {
   }
 
   /** Values in a directory, which is made when it is not there. */
-  *list(path: string): Process<KvPair[] | KvError> {
+  *list(path: string): Process<readonly KvPair[] | KvError> {
     const key = keyOf(path)
     const directory = yield* this.kv.get(key)
     if (directory === KEY_NOT_FOUND) {

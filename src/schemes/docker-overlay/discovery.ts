@@ -79,9 +79,20 @@ export class Discovery {
       const pairs = yield* watch.next()
       if (pairs === null) return
       this.listener.active()
-      yield* this.listener.nodes(pairs.flatMap(addressOf))
+      yield* this.listener.nodes(addressesIn(pairs))
     }
   }
+}
+
+/** Of the lists that the store's client keeps: all daemons are told the same. */
+const addressesOf = new WeakMap<readonly KvPair[], readonly Ipv4Address[]>()
+
+function addressesIn(pairs: readonly KvPair[]): readonly Ipv4Address[] {
+  const known = addressesOf.get(pairs)
+  if (known !== undefined) return known
+  const addresses = pairs.flatMap(addressOf)
+  addressesOf.set(pairs, addresses)
+  return addresses
 }
 
 function addressOf({ value }: KvPair): readonly Ipv4Address[] {

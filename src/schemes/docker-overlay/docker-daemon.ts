@@ -97,7 +97,7 @@ class DockerDaemon implements Daemon {
     const { state } = this
     const ended = hasRebooted
       ? []
-      : [...state.interrupted, ...state.running].filter(({ isLeaked }) => !isLeaked)
+      : [...state.interrupted, ...state.running].filter(({ isRetained }) => !isRetained)
     state.interrupted = []
     yield* engine.start()
     for (const { container } of ended) {

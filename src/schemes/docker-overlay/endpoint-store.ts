@@ -24,7 +24,7 @@ export class EndpointStore {
     if (networks instanceof KvError) return networks
     const counts = yield* this.datastore.list('endpoint_count')
     if (counts instanceof KvError) return counts
-    return networks.map(({ value }) => parseNetwork(value)).filter((network) => network !== null)
+    return networks.map(networkOf).filter((network) => network !== null)
   }
 
   /** @returns null = there is no network of the name. */
@@ -37,7 +37,7 @@ export class EndpointStore {
   /** Names of the containers on a network; its directory is made. */
   *names(network: string): Process<string[] | KvError> {
     const pairs = yield* this.datastore.list(`endpoint/${network}`)
-    return pairs instanceof KvError ? pairs : pairs.map(({ value }) => endpointName(value))
+    return pairs instanceof KvError ? pairs : pairs.map(nameOf)
   }
 
   *create(network: string, endpoint: EndpointRecord): Process<KvError | null> {
@@ -104,6 +104,26 @@ export class EndpointStore {
       this.follow(network)
     }
   }
+}
+
+/** Of the pairs that the store's client keeps: all daemons are told the same, 18 times in each start. */
+const networkOfPair = new WeakMap<KvPair, StoredNetwork | null>()
+const nameOfPair = new WeakMap<KvPair, string>()
+
+function networkOf(pair: KvPair): StoredNetwork | null {
+  const known = networkOfPair.get(pair)
+  if (known !== undefined) return known
+  const network = parseNetwork(pair.value)
+  networkOfPair.set(pair, network)
+  return network
+}
+
+function nameOf(pair: KvPair): string {
+  const known = nameOfPair.get(pair)
+  if (known !== undefined) return known
+  const name = endpointName(pair.value)
+  nameOfPair.set(pair, name)
+  return name
 }
 
 function pathOf(network: string, { id }: EndpointRecord): string {

@@ -120,6 +120,7 @@ export class Engine implements DiscoveryListener {
     options: DockerOverlayOptions,
   ): Process<Endpoint | AttachError> {
     while (!this.isReady) yield* this.ready.wait()
+    yield* this.destroyRetained(container)
     const network = yield* this.awaitNetwork(container.network)
     if (network === null) {
       return new AttachError(`${ERROR}network ${container.network} not found.`)
@@ -222,7 +223,7 @@ export class Engine implements DiscoveryListener {
     if (joined instanceof AttachError) return joined
     const sourceName = `veth${randomHex(this.program.random, 7)}`
     const record = { ...endpoint, sourceName, sandbox: this.idsOf(container).sandbox }
-    const entry = { container, network, endpoint: record, device, isLeaked: false }
+    const entry = { container, network, endpoint: record, device, isRetained: false }
     state.add(entry)
     const failure =
       state.gatewayBridge.open(container, network.isInternal, options.publish) ??
@@ -253,22 +254,40 @@ export class Engine implements DiscoveryListener {
     return error
   }
 
-  /** `docker rm -f`. Without the store the container ends, but its sandbox stays. */
+  /** `docker stop`. Without the store the container ends, but its sandbox stays. */
   *remove(entry: RunningEndpoint): Process {
     yield* this.state.locks.alone(entry.container, this.removeAlone(entry))
   }
 
   private *removeAlone(entry: RunningEndpoint): Process {
+    // One endpoint that cannot be deleted keeps the whole sandbox.
+    if (!this.state.running.includes(entry)) return
     for (let i = 0; i < LOOKUPS_OF_STOP; i++) {
       const networks = yield* this.endpoints.networks()
       if (!(networks instanceof KvError)) continue
-      entry.isLeaked = true
+      this.state.retain(entry.container)
       this.log(
         `${entry.container.name}: failed to delete container from sandbox: ` +
           `could not cleanup all the endpoints in container: ${networks.text}`,
       )
       return
     }
+    yield* this.delete(entry)
+  }
+
+  /** SandboxDestroy: what an earlier life of the container has left goes before it starts, if it can. */
+  private *destroyRetained({ name }: ContainerSpec): Process {
+    for (const entry of this.state.retained(name)) {
+      const networks = yield* this.endpoints.networks()
+      if (networks instanceof KvError) {
+        this.log(`failed to cleanup up stale network sandbox for container ${name}`)
+        return
+      }
+      yield* this.delete(entry)
+    }
+  }
+
+  private *delete(entry: RunningEndpoint): Process {
     this.leave(entry)
     const error = yield* this.removeFromStore(entry)
     if (error !== null) this.log(`Failed to delete endpoint state: ${error.text}`)

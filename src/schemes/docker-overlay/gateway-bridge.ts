@@ -1,4 +1,5 @@
 import type { Host } from '../../host/host.ts'
+import type { NetNamespace } from '../../stack/namespace.ts'
 import {
   formatIpv4,
   formatPrefix,
@@ -49,7 +50,7 @@ export class GatewayBridge {
   private readonly subnet: Ipv4Prefix
   private readonly taken: number
   private pool: AddressPool
-  private readonly attached = new Map<string, Attached>()
+  private readonly attached = new Map<NetNamespace, Attached>()
 
   /** @param taken how many of the first addresses are somebody else's. */
   constructor(host: Host, subnet: Ipv4Prefix, taken = 0) {
@@ -125,7 +126,7 @@ export class GatewayBridge {
   /** Gives a container its second interface, and by it the default route. */
   private attach(container: ContainerSpec, ports: readonly Published[]): AttachError | null {
     this.ensure()
-    const { name, namespace } = container
+    const { namespace } = container
     const address = this.pool.allocate()
     if (address === null) return new AttachError(NO_ADDRESS_LEFT)
     const device = freeDevice(container, 1)
@@ -143,15 +144,23 @@ export class GatewayBridge {
       device: namespace.device(device)!,
     })
     const attached = { device, address, ports }
-    this.attached.set(name, attached)
+    this.attached.set(namespace, attached)
     this.changePublished('-A', attached)
     return null
   }
 
-  detach({ name, namespace }: ContainerSpec): void {
-    const attached = this.attached.get(name)
+  /** What was in one namespace is in another now. */
+  moved(from: NetNamespace, to: NetNamespace): void {
+    const attached = this.attached.get(from)
     if (attached === undefined) return
-    this.attached.delete(name)
+    this.attached.delete(from)
+    this.attached.set(to, attached)
+  }
+
+  detach({ namespace }: ContainerSpec): void {
+    const attached = this.attached.get(namespace)
+    if (attached === undefined) return
+    this.attached.delete(namespace)
     this.changePublished('-D', attached)
     removeDevice(namespace, attached.device)
     this.pool.release(attached.address)

@@ -152,11 +152,18 @@ export const dockerOverlayScheme: Scheme<DockerOverlayOptions> = {
   variant: ({ mode }) => `docker-overlay/${mode}`,
   check,
   showcase: [
-    { name: 'docker-overlay/classic (etcd)', options: {}, store: { kind: 'etcd', members: 3 } },
-    { name: 'docker-overlay/classic (consul)', options: {}, store: { kind: 'consul', members: 3 } },
-    { options: { mode: 'swarm' } },
-    { name: 'docker-overlay/swarm (encrypted)', options: { mode: 'swarm', encrypted: true } },
-  ],
+    { name: 'docker-overlay/classic (etcd)', store: { kind: 'etcd', members: 3 } },
+    { name: 'docker-overlay/classic (consul)', store: { kind: 'consul', members: 3 } },
+    { name: 'docker-overlay/swarm', options: { mode: 'swarm' } },
+    {
+      name: 'docker-overlay/swarm (encrypted)',
+      options: { mode: 'swarm', encrypted: true },
+    },
+  ].map((showcase) => ({
+    ...showcase,
+    options: { ...showcase.options, subnet: '10.0.9.0/24' },
+    another: { subnet: '10.0.10.0/24' },
+  })),
   startHost: (host, network) =>
     network.options.mode === 'swarm' ? startSwarm(host, network) : startDocker(host, network),
 }

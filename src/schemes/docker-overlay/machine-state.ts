@@ -6,6 +6,7 @@ import type { EndpointRecord } from './endpoint-record.ts'
 import type { GatewayBridge } from './gateway-bridge.ts'
 import type { StoredNetwork } from './network-record.ts'
 import type { NetworkSandbox } from './network-sandbox.ts'
+import { retainSandbox } from './retained-sandbox.ts'
 
 /** A container on a network of this host, as the daemon's local database has it. */
 export interface RunningEndpoint {
@@ -14,8 +15,8 @@ export interface RunningEndpoint {
   readonly endpoint: EndpointRecord
   /** Its interface in the container. */
   readonly device: string
-  /** The container is gone, but the store could not be told. */
-  isLeaked: boolean
+  /** The container has ended, but the store could not be told. */
+  readonly isRetained: boolean
 }
 
 /** Ids of a container that runs. */
@@ -60,9 +61,27 @@ export class MachineState {
   remove(entry: RunningEndpoint): void {
     this.running = this.running.filter((other) => other !== entry)
     const { namespace } = entry.container
-    if (!this.running.some(({ container }) => container.namespace === namespace)) {
-      this.ids.delete(namespace)
-    }
+    if (this.running.some(({ container }) => container.namespace === namespace)) return
+    this.ids.delete(namespace)
+    if (entry.isRetained) this.host.removeContainer(namespace.name)
+  }
+
+  /** A container has ended whose endpoints cannot be deleted: its sandbox stays with all of them. */
+  retain({ namespace }: ContainerSpec): void {
+    const ids = this.ids.get(namespace)
+    if (ids === undefined) return
+    this.ids.delete(namespace)
+    const kept = retainSandbox(this.host, namespace, `${this.host.name}.${ids.sandbox.slice(0, 12)}`)
+    this.gatewayBridge.moved(namespace, kept)
+    this.running = this.running.map((entry) => {
+      if (entry.container.namespace !== namespace) return entry
+      return { ...entry, container: { ...entry.container, namespace: kept }, isRetained: true }
+    })
+  }
+
+  /** Sandboxes of a container's earlier lives. */
+  retained(name: string): readonly RunningEndpoint[] {
+    return this.running.filter((entry) => entry.isRetained && entry.container.name === name)
   }
 
   find(network: string, namespace: NetNamespace): RunningEndpoint | null {

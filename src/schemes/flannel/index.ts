@@ -115,6 +115,7 @@ function showcaseOf(options: { backend: string; directRouting?: boolean }): Show
       ...(options.backend === 'udp' ? { port: 8286 } : {}),
     },
     store: { kind: 'etcd', members: 3 },
+    shortLeases: { leaseTtl: '60s', leaseRenewMargin: '30s' },
   }
 }
 

@@ -87,7 +87,7 @@ function checkPaths(dimensions: readonly Dimension[], seeds: number): void {
 }
 
 /** The first replica has the file's own seed, so that `run` shows the same. */
-function seedOf(seed: string, replica: number): string {
+export function seedOf(seed: string, replica: number): string {
   return replica === 0 ? seed : `${seed}/${replica + 1}`
 }
 

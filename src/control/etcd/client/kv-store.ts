@@ -61,10 +61,10 @@ export class EtcdKvStore implements KvStore {
     return isV2Failure(done) ? readError(done) : null
   }
 
-  *list(directory: string): Process<KvPair[] | KvError> {
+  *list(directory: string): Process<readonly KvPair[] | KvError> {
     const found = yield* this.keys.get(directory, { quorum: true, recursive: true, sort: true })
     if (isV2Failure(found)) return readError(found)
-    return (found.node.nodes ?? []).map((node) => pairOf(node.key, node))
+    return pairsIn(found.node)
   }
 
   *deleteTree(directory: string): Process<KvError | null> {
@@ -105,7 +105,7 @@ export class EtcdKvStore implements KvStore {
     return new FedWatch(this.program, (send) => this.feedTree(directory, send))
   }
 
-  private *feedTree(directory: string, send: (pairs: KvPair[]) => void): Process {
+  private *feedTree(directory: string, send: (pairs: readonly KvPair[]) => void): Process {
     const watcher = this.keys.watcher(directory, { recursive: true })
     for (;;) {
       const pairs = yield* this.list(directory)
@@ -118,6 +118,17 @@ export class EtcdKvStore implements KvStore {
 
 function pairOf(key: string, node: V2KeyNode): KvPair {
   return { key, value: node.value ?? '', lastIndex: node.modifiedIndex }
+}
+
+/** Of the answers that are kept: many clients are told the same. */
+const pairsOf = new WeakMap<V2KeyNode, readonly KvPair[]>()
+
+function pairsIn(directory: V2KeyNode): readonly KvPair[] {
+  const known = pairsOf.get(directory)
+  if (known !== undefined) return known
+  const pairs = (directory.nodes ?? []).map((node) => pairOf(node.key, node))
+  pairsOf.set(directory, pairs)
+  return pairs
 }
 
 const NOT_FOUND = new Set([V2_KEY_NOT_FOUND, V2_NOT_FILE, V2_NOT_DIRECTORY])

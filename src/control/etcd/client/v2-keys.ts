@@ -2,6 +2,7 @@ import type { Process } from '../../../sim/process.ts'
 import { SECOND } from '../../../sim/units.ts'
 import type { HttpResponse } from '../../http/client.ts'
 import { encodeQuery, escapePath } from '../../http/query.ts'
+import { parseAnswer } from './recent-json.ts'
 import type { V2ClusterClient, V2Request } from './v2-cluster-client.ts'
 import {
   isV2Failure,
@@ -167,7 +168,7 @@ function keyPath(key: string, query: string): string {
 function responseOf(answer: HttpResponse): V2Response | V2Failure | null {
   const isSuccess = answer.status === 200 || answer.status === 201
   if (isSuccess && answer.body.length === 0) return null
-  const json = parseJson(answer.text)
+  const json = parseAnswer(answer.text)
   if (json === null) {
     const hint = 'The endpoint is probably not valid etcd cluster endpoint.'
     return new V2ClientError(`client: response is invalid json. ${hint}`, true)
@@ -182,13 +183,4 @@ function responseOf(answer: HttpResponse): V2Response | V2Failure | null {
 function errorOf(json: Readonly<Record<string, unknown>>): V2KeysError {
   const { errorCode = 0, message = '', cause = '', index = 0 } = json
   return new V2KeysError(Number(errorCode), String(message), String(cause), Number(index))
-}
-
-function parseJson(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' ? (value as Record<string, unknown> | null) : null
-  } catch {
-    return null
-  }
 }

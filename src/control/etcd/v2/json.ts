@@ -9,9 +9,21 @@ function withoutKeysRoot(path: string): string {
   return path.startsWith(KEYS_ROOT) ? path.slice(KEYS_ROOT.length) : path
 }
 
+/** Of listings, which the store gives out more than once. */
+const encoded = new WeakMap<V2Event, string>()
+
 /** @param isBare only the action, for `noValueOnSuccess` */
 export function encodeEvent(event: V2Event, isBare = false): string {
   if (isBare) return `{"action":"${event.action}"}`
+  if (event.action !== 'get') return encodeWhole(event)
+  const known = encoded.get(event)
+  if (known !== undefined) return known
+  const text = encodeWhole(event)
+  encoded.set(event, text)
+  return text
+}
+
+function encodeWhole(event: V2Event): string {
   const prevNode = event.prevNode === undefined ? '' : `,"prevNode":${encodeNode(event.prevNode)}`
   return `{"action":"${event.action}","node":${encodeNode(event.node)}${prevNode}}`
 }

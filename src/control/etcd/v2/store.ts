@@ -17,6 +17,7 @@ import type { V2Action, V2Event } from './event.ts'
 import { MIN_EXPIRATION, PERMANENT } from './expiration.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 import { showNode, TreeNode } from './node.ts'
+import { RecentListings } from './recent-listings.ts'
 import { restoreTree, snapshotTree, type TreeSnapshot } from './snapshot.ts'
 import { READ_ONLY, Tree } from './tree.ts'
 import { type Deliver, type Watch, WatcherHub } from './watcher-hub.ts'
@@ -48,6 +49,7 @@ export class V2Store {
   private readonly tree = new Tree()
   private readonly expiries = new ExpiryHeap()
   private readonly hub = new WatcherHub()
+  private readonly listings = new RecentListings()
 
   /** While false, a leader has no reason to propose a SYNC. */
   get hasTtlKeys(): boolean {
@@ -57,8 +59,15 @@ export class V2Store {
   get(path: string, recursive: boolean, sorted: boolean, now: number): V2Event | V2Error {
     const node = this.tree.find(path, this.index)
     if (node instanceof V2Error) return node
-    const depth = recursive ? 'recursive' : 'children'
-    return { action: 'get', node: showNode(node, now, { depth, sorted }), etcdIndex: this.index }
+    if (node.children === null) {
+      return { action: 'get', node: showNode(node, now), etcdIndex: this.index }
+    }
+    return this.listings.read(
+      node,
+      { depth: recursive ? 'recursive' : 'children', sorted },
+      this.index,
+      now,
+    )
   }
 
   /** Creates or replaces a file, or creates a directory. */

@@ -27,27 +27,27 @@ function secured(keys: readonly SwarmKey[]) {
   }
 }
 
-it('opens with all keys, seals with the newest, also after they were rotated', () => {
-  const { encryption, xfrm, opening, sealing } = secured([keyOf(1)])
-  expect([opening().length, sealing().length]).toEqual([1, 1])
-  const [first] = opening()
-  encryption.setKeys([keyOf(2), keyOf(1)])
-  expect(opening()).toHaveLength(2)
-  expect(opening()).toContain(first)
-  expect(sealing()).toHaveLength(1)
+it('opens with all keys and seals with the middle one, so that nobody waits for a rotation', () => {
+  const { encryption, xfrm, opening, sealing } = secured([keyOf(1), keyOf(2), keyOf(3)])
+  expect([opening().length, sealing().length]).toEqual([3, 1])
+  const [oldest, , newest] = opening()
   expect(sealing()[0]!.aead.key.startsWith('2222')).toBe(true)
+  encryption.setKeys([keyOf(2), keyOf(3), keyOf(4)])
+  expect(opening()).toHaveLength(3)
+  expect(opening()).toContain(newest)
+  expect(opening()).not.toContain(oldest)
+  // The others could open it before.
+  expect(sealing().map(({ aead }) => aead.key.slice(0, 4))).toEqual(['3333'])
+  expect(newest!.aead.key.startsWith('3333')).toBe(true)
   expect(xfrm.policies).toHaveLength(1)
   expect(xfrm.policies[0]!.template!.spi).toBe(sealing()[0]!.spi)
-  encryption.setKeys([keyOf(4), keyOf(3), keyOf(2)])
-  expect(opening()).toHaveLength(3)
-  expect(opening()).not.toContain(first)
 })
 
 it('is for as long as the other node has an endpoint, and not with keys of the gossip', () => {
-  const { encryption, other, xfrm } = secured([keyOf(1)])
+  const { encryption, other, xfrm } = secured([keyOf(1), keyOf(2)])
   encryption.addEndpoint(other, 'e2')
   encryption.removeEndpoint(other, 'e1')
-  expect(xfrm.states).toHaveLength(2)
+  expect(xfrm.states).toHaveLength(3)
   encryption.removeEndpoint(other, 'e2')
   expect(xfrm.states).toEqual([])
   expect(xfrm.policies).toEqual([])

@@ -24,7 +24,7 @@ interface Secured {
 
 /**
  * `-o encrypted`: what leaves by VXLAN with the number of such a network is marked, and what is marked is
- * sealed with the newest key; all keys open. What comes in with that number unsealed is dropped.
+ * sealed with the key of the middle; all keys open. What comes in with that number unsealed is dropped.
  */
 export class OverlayEncryption {
   private readonly host: Host
@@ -35,7 +35,7 @@ export class OverlayEncryption {
     this.host = host
   }
 
-  /** Keys were handed out or rotated. @param keys the newest first. */
+  /** Keys were handed out or rotated. @param keys the oldest first. */
   setKeys(keys: readonly SwarmKey[]): void {
     this.keys = keys.filter(({ subsystem }) => subsystem === 'networking:ipsec')
     for (const [address, node] of this.nodes) this.program(address, node)
@@ -86,13 +86,14 @@ export class OverlayEncryption {
     const { xfrm } = this.host.commands
     const { address: own } = this.host
     const wanted = this.keys.map((key) => stateOf(address, own, key))
-    const [newest] = this.keys
-    if (newest !== undefined) wanted.push(stateOf(own, address, newest))
+    // Not the newest: everybody has had this one for as long as a key is in the middle.
+    const [, primary] = this.keys
+    if (primary !== undefined) wanted.push(stateOf(own, address, primary))
     const isKept = (state: XfrmStateSpec, list: readonly XfrmStateSpec[]) =>
       list.some(({ spi, dst }) => spi === state.spi && dst === state.dst)
     // What is to be opened can be, before anybody seals with it.
     for (const state of wanted) if (!isKept(state, node.states)) xfrm.state.add(state)
-    const policy = newest === undefined ? null : policyOf(own, address, newest)
+    const policy = primary === undefined ? null : policyOf(own, address, primary)
     if (node.policy !== null) xfrm.policy.delete(node.policy)
     if (policy !== null) xfrm.policy.add(policy)
     for (const state of node.states) if (!isKept(state, wanted)) xfrm.state.delete(state)

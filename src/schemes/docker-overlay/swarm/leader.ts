@@ -12,7 +12,7 @@ import type { Balancer, Change, SwarmKey, SwarmTask } from './records.ts'
 import type { SwarmStore } from './swarm-store.ts'
 
 const HOUR = 3600 * SECOND
-/** keymanager.go: keys are added so often, and so many of each kind are kept. */
+/** keymanager.go: a key of each kind is added so often, and so many are kept, from the first moment on. */
 const ROTATION = 12 * HOUR
 const KEYS_KEPT = 3
 const KEY_DIGITS = 32
@@ -204,14 +204,16 @@ export class Leader {
     }
   }
 
-  /** A new key of each kind comes first; the oldest goes when there are more than three. */
+  /** The newest key of each kind comes last, and the oldest goes. */
   private *rotate(): Process {
     const { keys: known } = this.store
-    const time = Math.max(0, ...known.map((key) => key.time)) + 1
+    let time = Math.max(0, ...known.map((key) => key.time))
     const keys = SUBSYSTEMS.flatMap((subsystem): SwarmKey[] => {
-      const key = randomHex(this.program.random, KEY_DIGITS)
       const older = known.filter((each) => each.subsystem === subsystem)
-      return [{ subsystem, time, key }, ...older].slice(0, KEYS_KEPT)
+      const fresh = Array.from({ length: older.length === 0 ? KEYS_KEPT : 1 }, () => {
+        return { subsystem, time: ++time, key: randomHex(this.program.random, KEY_DIGITS) }
+      })
+      return [...older, ...fresh].slice(-KEYS_KEPT)
     })
     yield* this.commit([{ kind: 'keys', keys }])
   }

@@ -1,0 +1,142 @@
+/** Many hosts with many containers each, of one scheme: how long until all are up, and who talks. */
+import { stringify } from 'yaml'
+import { buildWorld } from '../../src/scenario/builder.ts'
+import { formatIssues } from '../../src/scenario/issues.ts'
+import { loadScenario } from '../../src/scenario/load.ts'
+import type { World } from '../../src/scenario/world.ts'
+import type { Endpoint } from '../../src/schemes/contract.ts'
+import { builtinSchemes } from '../../src/schemes/registry.ts'
+import { SECOND } from '../../src/sim/units.ts'
+import { DockerBench } from '../schemes/docker-bench.ts'
+import { pairsAnswered, startInTurn } from './traffic.ts'
+
+export interface Size {
+  readonly hosts: number
+  readonly perHost: number
+  readonly pairs: number
+}
+
+export interface ScaleResult {
+  readonly asked: number
+  readonly up: number
+  /** Different addresses of those that are up. */
+  readonly addresses: number
+  /** When the last was up, simulated seconds. */
+  readonly upAfter: number
+  readonly pairs: number
+  readonly answered: number
+  readonly events: number
+  readonly imbalance: number
+}
+
+interface Centre {
+  readonly network: Readonly<Record<string, unknown>>
+  readonly mode?: 'l2'
+  readonly store?: object
+  /** From the last container that is up until all hosts know of all, seconds. */
+  readonly settle: number
+}
+
+const ETCD = { kind: 'etcd', members: 1 }
+
+/** Networks whose containers are all asked for at the beginning. */
+const CENTRES: Readonly<Record<string, Centre>> = {
+  flannel: {
+    network: { scheme: 'flannel', subnetManager: 'etcd-v3', subnet: '10.0.0.0/12' },
+    store: ETCD,
+    settle: 5,
+  },
+  // Of three reflectors each host has a session with each: 3 n instead of n²/2.
+  'calico with route reflectors': {
+    network: { scheme: 'calico', subnet: '10.0.0.0/12', routeReflectors: ['h1', 'h2', 'h3'] },
+    store: ETCD,
+    settle: 8,
+  },
+  macvlan: { network: { scheme: 'macvlan' }, mode: 'l2', settle: 1 },
+  // The last of the news come when two nodes compare what they know, each every 30 s with one other.
+  swarm: {
+    network: { scheme: 'docker-overlay', mode: 'swarm', subnet: '10.64.0.0/16' },
+    settle: 35,
+  },
+  // Below the number of hosts, so that the mesh is a partial one and frames are relayed.
+  weave: { network: { scheme: 'weave', connLimit: 30 }, settle: 20 },
+}
+
+const CLASSIC = 'docker classic'
+
+export const SCALE_CASES: readonly string[] = [...Object.keys(CENTRES), CLASSIC]
+
+export function runScale(name: string, size: Size): ScaleResult {
+  if (name === CLASSIC) return runClassic(size)
+  const centre = CENTRES[name]
+  if (centre === undefined) throw new Error(`no case ${name}; there are: ${SCALE_CASES.join(', ')}`)
+  return runAtOnce(centre, size)
+}
+
+const PATIENCE = 300 * SECOND
+
+function runAtOnce(centre: Centre, { hosts, perHost, pairs }: Size): ScaleResult {
+  const world = worldOf(centre, hosts, perHost)
+  const { simulator } = world
+  const asked = hosts * perHost
+  const isPending = () => readyEndpoints(world).length + world.attachFailures.length < asked
+  while (isPending() && simulator.now < PATIENCE) simulator.run(simulator.now + SECOND / 4)
+  const upAfter = simulator.now / SECOND
+  simulator.run(simulator.now + centre.settle * SECOND)
+  const up = readyEndpoints(world)
+  const answered = pairsAnswered(simulator, up, pairs)
+  return resultOf(world, { asked, up, upAfter, pairs, answered })
+}
+
+/** An address of length 0 is one that its daemon still waits for. */
+function readyEndpoints({ endpoints }: World): Endpoint[] {
+  return [...endpoints.values()].flat().filter(({ length }) => length > 0)
+}
+
+const RACKS = 10
+
+function worldOf({ network, mode, store }: Centre, hosts: number, perHost: number): World {
+  const racks = hosts < RACKS ? 1 : RACKS
+  const shape = { racks, hostsPerRack: hosts / racks, links: '25Gbps' }
+  const text = stringify({
+    name: 'scale',
+    fabric: mode === undefined ? shape : { ...shape, mode },
+    hosts: { costs: 'none' },
+    networks: { net: network },
+    containers: { perHost, networks: 'net' },
+    ...(store === undefined ? {} : { store }),
+  })
+  const loaded = loadScenario(text, 'scale.yaml', builtinSchemes)
+  if (!loaded.ok) throw new Error(formatIssues(loaded.issues))
+  return buildWorld(loaded.scenarios[0]!, builtinSchemes)
+}
+
+/** Each network spans so many hosts. */
+const SPAN = 20
+
+/** As many networks as a tenth of the hosts, so that each host is in two; ten starts a second. */
+function runClassic({ hosts, perHost, pairs }: Size): ScaleResult {
+  const bench = new DockerBench(hosts)
+  const { simulator, ledger } = bench.lab
+  bench.startDaemons()
+  const networks = Math.max(1, hosts / 10)
+  for (let n = 0; n < networks; n++) {
+    bench.startNetwork(`n${n}`, ((n * 10) % hosts) + 1, { subnet: `10.${n + 1}.0.0/16` })
+  }
+  const hostOf = (i: number) =>
+    (((i % networks) * 10 + (Math.floor(i / networks) % Math.min(SPAN, hosts))) % hosts) + 1
+  const begin = (i: number) => bench.begin(`x${i}`, `n${i % networks}`, hostOf(i))
+  const asked = hosts * perHost
+  const { up, upAfter } = startInTurn(simulator, asked, begin)
+  const answered = pairsAnswered(simulator, up, pairs)
+  return resultOf({ simulator, ledger }, { asked, up, upAfter, pairs, answered })
+}
+
+function resultOf(
+  { simulator, ledger }: Pick<World, 'simulator' | 'ledger'>,
+  seen: Omit<ScaleResult, 'up' | 'addresses' | 'events' | 'imbalance'> & { up: Endpoint[] },
+): ScaleResult {
+  const addresses = new Set(seen.up.map(({ network, address }) => `${network} ${address}`)).size
+  const { events } = simulator
+  return { ...seen, up: seen.up.length, addresses, events, imbalance: ledger.imbalance() }
+}
