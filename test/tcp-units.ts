@@ -9,8 +9,23 @@ import {
 } from '../src/wire/frame.ts'
 import { ipv4 } from '../src/wire/ipv4-address.ts'
 import { TCP_ACK, TcpHeader } from '../src/wire/tcp.ts'
+import { TunnelHeader } from '../src/wire/tunnel-header.ts'
 
-export type Wrapping = 'plain' | 'vxlan' | 'ipip'
+/** `header`: a tunnel of IP in IP with a header of its own between the two. */
+export type Wrapping = 'plain' | 'vxlan' | 'ipip' | 'header'
+
+class FourBytes extends TunnelHeader {
+  readonly name = 'four bytes'
+  readonly bytes = 4
+
+  encode(): Uint8Array {
+    return Uint8Array.of(1, 2, 3, 4)
+  }
+}
+
+const FOUR_BYTES = new FourBytes()
+/** For use in experiments (RFC 3692). */
+const PROTOCOL_EXPERIMENT = 253
 
 export interface SegmentSpec {
   readonly sequence?: number
@@ -50,13 +65,18 @@ export function tcpSegment(spec: SegmentSpec = {}, wrapping: Wrapping = 'plain')
   return wrapping === 'plain' ? frame : wrap(frame, spec, wrapping)
 }
 
-function wrap(inner: Frame, spec: SegmentSpec, wrapping: 'vxlan' | 'ipip'): Frame {
+function wrap(inner: Frame, spec: SegmentSpec, wrapping: 'vxlan' | 'ipip' | 'header'): Frame {
   const isVxlan = wrapping === 'vxlan'
   const outer = packet('192.168.0.1', '192.168.0.2', isVxlan ? PROTOCOL_UDP : PROTOCOL_IPIP)
   outer.ipId = spec.outerId ?? 0
   outer.dontFragment = spec.outerDf ?? false
   outer.inner = inner
   outer.l3Length = inner.l3Length + (isVxlan ? VXLAN_OVERHEAD_BYTES : IPV4_HEADER_BYTES)
+  if (wrapping === 'header') {
+    outer.protocol = PROTOCOL_EXPERIMENT
+    outer.header = FOUR_BYTES
+    outer.l3Length += FOUR_BYTES.bytes
+  }
   if (!isVxlan) {
     inner.dstHi = inner.dstLo = inner.srcHi = inner.srcLo = 0
     return outer

@@ -76,7 +76,7 @@ function planOf(file: string, flags: CompareFlags, schemes: Schemes): ComparePla
   const text = readFileSync(file, 'utf8')
   const read = readBase(text, file, schemes)
   if (!read.ok) throw new ExitError(EXIT_BAD_INPUT, `${file}: error: it has changed meanwhile`)
-  const { name, seed, hosts } = read.base
+  const { name, seed, hosts, needs } = read.base
   if (hosts.length < HOSTS_MIN) {
     throw new ExitError(EXIT_BAD_INPUT, `${file}: error: a comparison needs two hosts or more`)
   }
@@ -87,7 +87,7 @@ function planOf(file: string, flags: CompareFlags, schemes: Schemes): ComparePla
   )
   if ('problem' in chosen) throw new ExitError(EXIT_BAD_INPUT, `--schemes: ${chosen.problem}`)
   const seeds = seedsOf(seed, wholeNumber('--seeds', flags.seeds, SEEDS_MAX))
-  return { text, file, name, seeds, entrants: chosen.entrants }
+  return { text, file, name, seeds, entrants: chosen.entrants, needs }
 }
 
 async function askAll(

@@ -1,6 +1,7 @@
 /** Every byte on a cable belongs to one layer. The expected numbers are sums of header sizes, by hand. */
 import { describe, expect, it } from 'vitest'
 import { CabledHosts } from '../../test/cabled-hosts.ts'
+import { tcpSegment } from '../../test/tcp-units.ts'
 import { echo, packet, piece, udp, type Wire, WireBench } from '../../test/wire-bench.ts'
 import { SECOND } from '../sim/units.ts'
 import { type Frame, PROTOCOL_ICMP, PROTOCOL_IPIP, PROTOCOL_TCP } from '../wire/frame.ts'
@@ -77,6 +78,11 @@ describe('one frame', () => {
       { payload: 100, headers: 28, encapsulation: 54 },
     ],
     ['UDP in IPIP', ipip(udp(A, B, 100)), { payload: 100, headers: 28, encapsulation: 20 }],
+    [
+      'TCP in a tunnel with a header of 4 bytes',
+      tcpSegment({ bytes: 100 }, 'header'),
+      { payload: 100, headers: 52, encapsulation: 24 },
+    ],
     ['ARP in VXLAN', vxlan(arp()), { other: 28, encapsulation: 50 }],
     ['a first fragment', piece(whole, 0, 1480), { payload: 1472, headers: 28 }],
     ['a further fragment', piece(whole, 1480, 2960), { payload: 1480, headers: 20 }],

@@ -1,7 +1,6 @@
 import type { ClaimRow, ClaimVerdict } from '../study/claim-result.ts'
 import { formatShare } from './format.ts'
 import { type Layout, paint, type Style, wrap } from './lines.ts'
-import { draw, fold } from './table.ts'
 
 const STYLES: Readonly<Record<ClaimVerdict['verdict'], Style>> = {
   confirmed: 'green',
@@ -10,7 +9,7 @@ const STYLES: Readonly<Record<ClaimVerdict['verdict'], Style>> = {
   open: 'dim',
 }
 
-/** What became of each claim, row by row; of several a table at the end. */
+/** What became of each claim, row by row; of several an overview at the end. */
 export function claimLines(verdicts: readonly ClaimVerdict[], layout: Layout): string[] {
   const lines = verdicts.flatMap((each) => ['', ...verdictLines(each, layout)])
   if (verdicts.length < 2) return lines
@@ -55,12 +54,10 @@ export function conclusionOf({ verdict, holdsIf, failsIf }: ClaimVerdict): strin
   }
 }
 
-function overview(verdicts: readonly ClaimVerdict[], layout: Layout): string[] {
-  const names = Math.max(...verdicts.map(({ scenario }) => scenario.length))
-  const room = Math.max(20, layout.columns - names - 2)
-  const rows = verdicts.map((each) => {
-    const cell = fold(`${each.says} ${conclusionOf(each)}`, room)
-    return [each.scenario, cell]
+function overview(verdicts: readonly ClaimVerdict[], { columns }: Layout): string[] {
+  const names = Math.max(...verdicts.map(({ scenario }) => scenario.length)) + 2
+  return verdicts.flatMap((each) => {
+    const text = `${each.says} ${conclusionOf(each)}`
+    return wrap(text, columns, each.scenario.padEnd(names), names)
   })
-  return draw([['claim', 'verdict'], ...rows], layout)
 }

@@ -176,7 +176,7 @@ describe('whyReport', () => {
         Echo reply: delivered at h1/eth0 in 2 us over 0 hops.
         a-scenario; seed 1; sent at 1 s
 
-      Echo request
+      Echo request, 4 us of its time in queues
            0 s  h1       sent by a socket
                          IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 7, seq 1,
                          length 64
@@ -303,7 +303,7 @@ describe('whyReport', () => {
           this address? If it is behind a router, the route must name the router.
         a-scenario; seed 1; sent at 1 s
 
-      Echo request
+      Echo request, 3 s of its time in queues
            0 s  h1/eth0  waits: 10.0.0.2 dev eth0 INCOMPLETE
                          IP 10.0.0.1 > 10.0.0.2: ICMP echo request, id 7, seq 1,
                          length 64

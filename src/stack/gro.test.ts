@@ -87,15 +87,23 @@ function stream(
 }
 
 describe('Gro', () => {
-  it.each<Wrapping>(['plain', 'vxlan', 'ipip'])('merges what segmentation cut, %s', (wrapping) => {
-    const spec = { content: numbered(3500), sequence: -700, flags: TCP_ACK | TCP_PSH, ipId: 0xffff }
-    const unit = tcpUnit(spec, 1000, wrapping)
-    const before = encode(unit)
-    const [merged, ...others] = new Bench().give(segment(unit))
-    expect(others).toEqual([])
-    expect(encode(merged!)).toEqual(before)
-    expect(merged).toMatchObject({ gsoSize: 1000, gsoSegments: 4, gsoExcess: 2500 })
-  })
+  it.each<Wrapping>(['plain', 'vxlan', 'ipip', 'header'])(
+    'merges what segmentation cut, %s',
+    (wrapping) => {
+      const spec = {
+        content: numbered(3500),
+        sequence: -700,
+        flags: TCP_ACK | TCP_PSH,
+        ipId: 0xffff,
+      }
+      const unit = tcpUnit(spec, 1000, wrapping)
+      const before = encode(unit)
+      const [merged, ...others] = new Bench().give(segment(unit))
+      expect(others).toEqual([])
+      expect(encode(merged!)).toEqual(before)
+      expect(merged).toMatchObject({ gsoSize: 1000, gsoSegments: 4, gsoExcess: 2500 })
+    },
+  )
 
   it('gives back every segment when its units are cut again, whatever it was given', () => {
     let merged = 0

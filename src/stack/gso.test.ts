@@ -36,7 +36,7 @@ function singles(spec: SegmentSpec, size: number, wrapping: Wrapping): Frame[] {
 }
 
 describe('segment', () => {
-  it.each<Wrapping>(['plain', 'vxlan', 'ipip'])(
+  it.each<Wrapping>(['plain', 'vxlan', 'ipip', 'header'])(
     'cuts a unit into the bytes of single segments, %s',
     (wrapping) => {
       const spec = {

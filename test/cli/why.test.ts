@@ -22,10 +22,10 @@ describe('a packet that arrives is status 0:', () => {
     ['one with the least TTL', ['--ttl', '1'], 'delivered; '],
     // The stream's server has that port then: the datagram is its own.
     ['one to a workload', ['--protocol', 'udp', '--at', '1050ms'], 'delivered in '],
-    ['one to an address', ['--to', '10.20.128.0', '--protocol', 'udp'], 'delivered in '],
+    ['one to an address', ['--to', '10.20.128.1', '--protocol', 'udp'], 'delivered in '],
     ['one to itself', ['--to', 'c1'], 'delivered; the reply came after 0 s'],
     ['one from a host', ['--from', 'h1', '--to', 'h2'], 'delivered; '],
-    ['a connection', ['--protocol', 'tcp'], 'opened, used and closed in '],
+    ['a connection', ['--protocol', 'tcp'], 'delivered; the connection was opened'],
     ['a connection with data', ['--protocol', 'tcp', '--bytes', '100000'], '100,000 of 100,000'],
     ['a connection without any', ['--protocol', 'tcp', '--bytes', '0'], 'FIN: delivered at c2'],
     ['one of another variant', ['--variant', 'host-gw'], 'two-hosts, host-gw; seed 1'],

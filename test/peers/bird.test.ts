@@ -109,7 +109,9 @@ describe.skipIf(!peerAvailable('bird'))('a session with BIRD', () => {
 
   it('brings its routes to us', async () => {
     // Either session may be the first to bring them.
-    await wait(() => [...ours.routes.values()].flat().filter((hop) => hop === INTERNAL).length === 2)
+    await wait(
+      () => [...ours.routes.values()].flat().filter((hop) => hop === INTERNAL).length === 2,
+    )
     // eBGP is preferred to iBGP only after the length of the path, which is shorter within the AS.
     expect([...ours.routes]).toEqual([
       ['198.51.100.0/24', [INTERNAL]],

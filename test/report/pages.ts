@@ -1,6 +1,7 @@
 /** Reports of one small run and one small sweep, as pages of files in a folder. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { comparePage } from '../../src/report/html/compare-page.ts'
 import type { Page } from '../../src/report/html/page.ts'
 import { type ReportFile, reportFiles } from '../../src/report/html/report-files.ts'
 import { runPage, type SourceFile, type ToldRun } from '../../src/report/html/run-page.ts'
@@ -9,6 +10,7 @@ import { dimension, metric, sampleSweep } from '../../src/report/sweep/sample-sw
 import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenario } from '../../src/scenario/load.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
+import type { ComparisonResult } from '../../src/study/compare/compare.ts'
 import { Run } from '../../src/study/run.ts'
 
 /** Loads, losses, faults, a store, CPU costs: something for each part of a page. */
@@ -64,6 +66,39 @@ export function pageOfSweep(changed = <T>(value: T): T => value): Page {
       (name === 'goodput' ? 1e9 : 1e7) * (1 + hosts + perHost * (series + 1)),
   })
   return sweepPage(changed(result), changed(new Map([['none', '']])), changed(SOURCE))
+}
+
+export function pageOfComparison(changed = <T>(value: T): T => value): Page {
+  const rates = new Map([
+    ['one', '20 Gb/s'],
+    ['two', '10 Gb/s'],
+  ])
+  const entrants = [...rates.keys()].map((name) => {
+    return {
+      name,
+      scheme: name,
+      options: {},
+      another: {},
+      store: null,
+      fabric: {},
+      shortLeases: {},
+    }
+  })
+  const cells = [...rates].map(([entrant, text]) => {
+    const evidence = { scenario: 'a key', probe: 'a to b', instant: 1e12 }
+    const seeds = [{ seed: '1', value: text, text, evidence }]
+    return { entrant, section: 'performance', row: 'one flow', text, seeds }
+  })
+  const result: ComparisonResult = {
+    plan: { text: TEXT, file: 'small.yaml', name: 'small', seeds: ['1'], entrants, needs: null },
+    cells,
+    scenarios: new Map(),
+    refusals: [{ entrant: 'three', message: 'is not possible here' }],
+    candidates: [],
+    total: 2,
+    missing: 0,
+  }
+  return comparePage(changed(result), changed(new Map([['none', '']])), changed(SOURCE))
 }
 
 /** @returns the path of the page. */

@@ -6,7 +6,8 @@ import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenarioFile } from '../../src/scenario/load.ts'
 import type { Scenario } from '../../src/scenario/model.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
-import { runResultSchema } from '../../src/study/result.ts'
+import { verdictsOf } from '../../src/study/claims.ts'
+import { type RunResult, resultsSchema, runResultSchema } from '../../src/study/result.ts'
 import { Run } from '../../src/study/run.ts'
 import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
 
@@ -48,9 +49,12 @@ describe.each(FILES)('%s', (file) => {
     }
   })
 
+  const results: RunResult[] = []
+
   it.each(runs)('%s: meets its expectations', (_, scenario) => {
     const first = run(scenario)
     const result = first.result()
+    results.push(result)
     expect(result.expectations.filter(({ passed }) => !passed)).toEqual([])
     expect(result.ledger.balanced).toBe(true)
     expect(first.world.ledger.imbalance()).toBe(0)
@@ -58,6 +62,22 @@ describe.each(FILES)('%s', (file) => {
     // One run of a file tells whether two are alike; test/chaos asks that of many more.
     if (scenario !== scenarios.at(-1)) return
     expect(JSON.stringify(run(scenario).result()), 'the second run').toBe(JSON.stringify(result))
+  })
+
+  const hasClaim = scenarios.some(({ claim }) => claim !== null)
+  const itOfClaims = hasClaim ? it : () => {}
+  itOfClaims('has the verdict of its rows', () => {
+    const [verdict, ...others] = verdictsOf(results)
+    expect(others).toEqual([])
+    const names = [...new Set(verdict!.rows.map(({ circumstances }) => circumstances))]
+    const broken = new Set(
+      verdict!.rows.filter(({ holds }) => !holds).map(({ circumstances }) => circumstances),
+    )
+    expect(new Set(verdict!.failsIf)).toEqual(broken)
+    const isWholly = broken.size === 0 ? 'confirmed' : 'contradicted'
+    const isPartly = broken.size > 0 && broken.size < names.length
+    expect(verdict!.verdict).toBe(isPartly ? 'holds only if' : isWholly)
+    expect(resultsSchema.parse({ runs: results, claims: [verdict] }).claims).toEqual([verdict])
   })
 
   it.skipIf(!hasTshark)('writes a capture that tshark reads without complaint', () => {

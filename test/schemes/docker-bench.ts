@@ -145,12 +145,12 @@ export class DockerBench {
     return this.endpoints.get(`${name} ${network}`)!
   }
 
-  /** `docker rm -f`, of one network. */
+  /** `docker stop`, of one network. */
   remove(endpoint: Endpoint, number: number): void {
     this.finish(this.daemon(endpoint.network, number).detach(endpoint))
   }
 
-  private finish<T>(process: Process<T>): T {
+  finish<T>(process: Process<T>): T {
     const { simulator } = this.lab
     const { done } = spawn(simulator, process)
     let result: { value: T } | null = null

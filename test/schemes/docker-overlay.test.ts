@@ -316,6 +316,68 @@ describe('failures', () => {
   })
 })
 
+describe('a host that comes and goes', () => {
+  const endpoints = (bench: DockerBench) =>
+    bench.listing().filter(({ key }) => /\/endpoint\/\w{64}\/\w{64}$/.test(key))
+
+  it('boots: its daemon clears its endpoints away, and the container gets its address again', () => {
+    const { bench, c1, c2 } = pair()
+    const [before] = endpoints(bench).filter(({ value }) => value!.includes('"name":"c2"'))
+    const host = bench.host(2)
+    bench.daemon('net1', 2).crash()
+    host.powerOff()
+    bench.run(20 * SECOND)
+    // What the others have of it stays.
+    expect(lines(showFdb(sandboxes(bench, 1)[0]!))).toContain(RECORDED_FDB)
+    expect(endpoints(bench)).toContainEqual(before)
+    expect(bench.ping(c1.namespace, c2.address, SECOND)).toBe(false)
+    host.powerOn()
+    bench.daemon('net1', 2).start()
+    const again = bench.docker('c2', 'net1', 2)
+    expect(again.address).toBe(c2.address)
+    bench.run(SECOND)
+    expect(endpoints(bench)).toHaveLength(2)
+    expect(endpoints(bench)).not.toContainEqual(before)
+    expect(lines(showFdb(sandboxes(bench, 1)[0]!))).toContain(RECORDED_FDB)
+    expect(bench.ping(c1.namespace, again.address)).toBe(true)
+    expect(bench.ping(again.namespace, bench.host(1).address)).toBe(true)
+    const rules = host.root.filter!.save().split('\n')
+    expect(rules.filter((rule) => rule.includes('MASQUERADE'))).toHaveLength(1)
+  })
+
+  it('leaves: nothing of it but its key stays in the store, and that only until its TTL', () => {
+    const { bench, c1, c2 } = pair()
+    bench.remove(c2, 2)
+    bench.finish(bench.daemon('net1', 2).leave())
+    expect(endpoints(bench)).toHaveLength(1)
+    const count = () => bench.listing().find(({ key }) => key.includes('endpoint_count/'))
+    expect(count()!.value).toBe('{"Count":1}')
+    expect(lines(showFdb(sandboxes(bench, 1)[0]!))).not.toContain(RECORDED_FDB)
+    const keys = () => bench.listing().map(({ key }) => key)
+    expect(keys()).toContain('/docker/nodes/10.0.0.2:2376')
+    bench.run(61 * SECOND)
+    expect(keys()).not.toContain('/docker/nodes/10.0.0.2:2376')
+    expect(bench.tryRun('c2', 'net1', 2)).toBeInstanceOf(AttachError)
+    bench.daemon('net1', 2).start()
+    bench.run(5 * SECOND)
+    const again = bench.docker('c2', 'net1', 2)
+    bench.run(SECOND)
+    expect(bench.ping(c1.namespace, again.address)).toBe(true)
+    expect(keys()).toContain('/docker/nodes/10.0.0.2:2376')
+  })
+
+  it('is lost for good: its endpoint keeps name and address', () => {
+    const { bench, c2 } = pair()
+    bench.daemon('net1', 2).crash()
+    bench.host(2).powerOff()
+    bench.run(70 * SECOND)
+    expect(bench.tryRun('c2', 'net1', 1)).toBeInstanceOf(AttachError)
+    const other = bench.docker('c3', 'net1', 1)
+    expect(formatIpv4(other.address)).toBe('10.0.9.4')
+    expect(bench.tryRun('c4', 'net1', 1, c2.address)).toBeInstanceOf(AttachError)
+  })
+})
+
 describe('addresses', () => {
   const network = (options: object) => {
     const bench = new DockerBench(2, options)

@@ -3,7 +3,7 @@ import type { ComparisonResult } from '../../study/compare/compare.ts'
 
 /** A comparison as `--json` writes it: for each cell its scenario, probe, instant (picoseconds) and value. */
 export function compareJson(result: ComparisonResult): string {
-  const { plan, cells, scenarios, refusals, total, missing } = result
+  const { plan, cells, candidates, scenarios, refusals, total, missing } = result
   const document = {
     format: 1,
     version: VERSION,
@@ -13,6 +13,7 @@ export function compareJson(result: ComparisonResult): string {
     runs: { total, missing },
     entrants: plan.entrants,
     cells,
+    shortlist: candidates,
     refusals,
     scenarios: Object.fromEntries(scenarios),
   }

@@ -3,6 +3,7 @@ import type { ComparedCell, Matrix } from '../../study/compare/cell.ts'
 import type { ComparisonResult } from '../../study/compare/compare.ts'
 import { type Layout, paint, widthOf, wrap } from '../lines.ts'
 import { draw, fold } from '../table.ts'
+import { needsText } from './needs-text.ts'
 
 /** Wider values are folded. */
 const VALUE_WIDTH = 26
@@ -11,7 +12,7 @@ const HEAD_WIDTH = 10
 const GAP = 2
 
 export function compareText(result: ComparisonResult, layout: Layout): string[] {
-  const { plan, cells, missing, total } = result
+  const { plan, cells, candidates, missing, total } = result
   const entrants = plan.entrants.map(({ name }) => name)
   const lines = wrap(headOf(result), layout.columns)
   if (missing > 0) {
@@ -24,6 +25,7 @@ export function compareText(result: ComparisonResult, layout: Layout): string[] 
     const own = cells.filter((cell) => cell.section === section)
     lines.push(...tablesOf(own, entrants, layout), ...matricesOf(own, layout))
   }
+  if (candidates.length > 0) lines.push(...needsText(candidates, layout))
   return [...lines, ...refusalsOf(result, layout)]
 }
 

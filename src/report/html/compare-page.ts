@@ -76,7 +76,7 @@ function sectionOf(
   }
   const charts = rows.flatMap((row, i): Block[] => {
     const chart = chartOf(
-      `${prefix}${i + 1}`,
+      `${prefix}${i + 1}-${row.replace(/\W+/g, '-')}`,
       row,
       cells.filter((cell) => cell.row === row),
     )

@@ -32,7 +32,7 @@ export function resolveClaim(context: Context, measured: Measured, run: RunNames
     const condition = conditionOf(context, entry, i, measured, run)
     return condition === null ? [] : [condition]
   })
-  return { says: claim.says, conditions }
+  return { says: claim.says.trim(), conditions }
 }
 
 function conditionOf(

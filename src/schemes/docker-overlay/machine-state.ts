@@ -71,7 +71,11 @@ export class MachineState {
     const ids = this.ids.get(namespace)
     if (ids === undefined) return
     this.ids.delete(namespace)
-    const kept = retainSandbox(this.host, namespace, `${this.host.name}.${ids.sandbox.slice(0, 12)}`)
+    const kept = retainSandbox(
+      this.host,
+      namespace,
+      `${this.host.name}.${ids.sandbox.slice(0, 12)}`,
+    )
     this.gatewayBridge.moved(namespace, kept)
     this.running = this.running.map((entry) => {
       if (entry.container.namespace !== namespace) return entry

@@ -12,6 +12,8 @@ export interface Base {
   readonly seed: string
   /** Host names in the scenario's order, without `outside`. */
   readonly hosts: readonly string[]
+  /** What the comparison is to be judged by; null = nothing. */
+  readonly needs: Scenario['needs']
   /** The section `networks`, under an entrant. */
   networks(asked: Pick<Case, 'network'>): Section
 }
@@ -29,6 +31,7 @@ export function baseOf(raw: Section, scenario: Scenario): Base {
     sections: Object.fromEntries(entries),
     fabric: (raw['fabric'] ?? {}) as Section,
     seed: scenario.seed,
+    needs: scenario.needs,
     hosts: scenario.hosts.map(({ name }) => name).filter((name) => name !== 'outside'),
     networks: (asked) =>
       Object.fromEntries(

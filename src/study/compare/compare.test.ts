@@ -67,6 +67,7 @@ it('shows what is there when only a part was done', () => {
     name: 'x',
     seeds: ['1', '2'],
     entrants: [entrant('a'), entrant('b')],
+    needs: null,
   }
   const comparison = new Comparison(plan)
   const [first, second] = comparison.tasks

@@ -1,9 +1,11 @@
 /** The work of a comparison, piece by piece: each entrant is asked each question with each seed. */
 import type { Schemes } from '../../schemes/registry.ts'
 import { seedOf } from '../sweep/plan.ts'
+import type { Base } from './base.ts'
 import { Case, Refusal } from './case.ts'
 import { type Cell, type ComparedCell, mergeSeeds } from './cell.ts'
 import { type Entrant, entrantsOf } from './entrant.ts'
+import { type Candidate, shortlist } from './needs.ts'
 import type { Question } from './question.ts'
 import { QUESTIONS } from './questions.ts'
 import { readBase } from './read-base.ts'
@@ -15,6 +17,7 @@ export interface ComparePlan {
   readonly name: string
   readonly seeds: readonly string[]
   readonly entrants: readonly Entrant[]
+  readonly needs: Base['needs']
 }
 
 /** A piece of work for a thread. */
@@ -38,6 +41,8 @@ export interface ComparisonResult {
   readonly plan: ComparePlan
   /** Entrant by entrant, in the order of the questions. */
   readonly cells: readonly ComparedCell[]
+  /** Who fits what the file needs, best first; empty where it needs nothing. */
+  readonly candidates: readonly Candidate[]
   readonly scenarios: ReadonlyMap<string, string>
   readonly refusals: readonly { readonly entrant: string; readonly message: string }[]
   /** Pieces of work in all, and how many were not done. */
@@ -112,16 +117,18 @@ export class Comparison {
         { entrant, message: refusal! },
       ]),
     )
+    const cells = plan.entrants.flatMap(({ name }) => {
+      const own = done.filter(({ entrant }) => entrant === name)
+      const ofSeeds = plan.seeds.map((seed) => ({
+        seed,
+        cells: own.filter((each) => each.seed === seed).flatMap((each) => each.cells),
+      }))
+      return mergeSeeds(name, ofSeeds)
+    })
     return {
       plan,
-      cells: plan.entrants.flatMap(({ name }) => {
-        const own = done.filter(({ entrant }) => entrant === name)
-        const ofSeeds = plan.seeds.map((seed) => ({
-          seed,
-          cells: own.filter((each) => each.seed === seed).flatMap(({ cells }) => cells),
-        }))
-        return mergeSeeds(name, ofSeeds)
-      }),
+      cells,
+      candidates: plan.needs === null ? [] : shortlist(plan.needs, cells),
       scenarios: new Map(done.flatMap(({ scenarios }) => scenarios)),
       refusals: [...said.values()],
       total: tasks.length,

@@ -1,8 +1,9 @@
 import type { Question } from './question.ts'
 import { failures } from './questions/failures.ts'
+import { racks } from './questions/failures-racks.ts'
 import { footprint } from './questions/footprint.ts'
 import { networks } from './questions/networks.ts'
-import { performance } from './questions/performance.ts'
+import { speed } from './questions/performance.ts'
 import { sameSubnet } from './questions/same-subnet.ts'
 import { storeCost, storeOutage } from './questions/store.ts'
 
@@ -12,7 +13,8 @@ export const QUESTIONS: readonly Question[] = [
   sameSubnet,
   storeCost,
   storeOutage,
-  performance,
+  speed,
   footprint,
   failures,
+  racks,
 ]

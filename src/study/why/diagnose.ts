@@ -166,6 +166,7 @@ function causeOfDrop(journey: Journey, { event }: Step, findings: Findings): Cau
       return deafStation(event, where) ?? found('device', 'missing', place, mac)
     case 'link_down':
     case 'no_link':
+      return found('link', 'present', deadPortOf(event, where) ?? place, reason)
     case 'link_loss':
     case 'bad_fcs':
     case 'blocked_port':
@@ -265,6 +266,13 @@ function waitingAt(event: TraceEvent, findings: Findings): Cause {
 function machineAt(node: string, where: Whereabouts): string {
   const namespace = where.namespace(node)
   return namespace === null ? node : where.machineOf(namespace)
+}
+
+/** The port that is down: a switch says so where a frame came in that it could pass on to nobody. */
+function deadPortOf({ destination, mac }: TraceEvent, where: Whereabouts): string | null {
+  const ends = where.stations(mac).map(({ namespace }) => where.machineOf(namespace))
+  if (destination !== null) ends.push(...where.machinesWith(destination))
+  return where.deadPort(ends)?.label ?? null
 }
 
 function masterOf(device: NetDevice | null): string | null {

@@ -54,7 +54,7 @@ export function unresolved(event: TraceEvent, findings: Findings, tell: DropTell
     if (fate.kind === 'dropped') return missing
   }
   if (where.holders(address).length === 0) {
-    const unlinked = lackingLink(event, where)
+    const unlinked = event.destination === address ? null : lackingLink(event, where)
     if (unlinked !== null) return unlinked
     const proxy = silentProxy(requests, address, findings)
     if (proxy !== null) return proxy

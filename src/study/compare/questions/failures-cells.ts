@@ -17,7 +17,7 @@ export function failureCells(failure: Failure, findings: Findings): Cell[] {
   const cell = (what: string, value: Cell['value'], text: string) =>
     trial.cell(SECTION, `${failure.name}: ${what}`, value, text, probe)
   return [
-    cell('goes on', namesOf(whole), namesOf(whole)),
+    cell('goes on', namesOf(whole), broken.length === 0 ? 'all' : namesOf(whole)),
     breaking(findings, broken, cell),
     healing(findings, broken, cell),
   ]

@@ -10,7 +10,7 @@ const SECTION = 'performance'
 const SMALL_BYTES = 128
 
 /** The traffic of the file, with the costs of its hosts; and how soon a container talks. */
-export const performance: Question = {
+export const speed: Question = {
   name: 'performance',
   ask(asked: Case): Cell[] {
     const { key, result } = asked.run('traffic of the file', { faults: null })
