@@ -49,7 +49,7 @@ export const contract = {
   })
 
   it.each([
-    ['{ smal: {} }', /mine\d\.ts: error: contract\.: Unrecognized key: "smal"/],
+    ['{ smal: {} }', /mine\d\.ts: error: contract: Unrecognized key: "smal"/],
     ["{ skip: [{ test: 'jumbos', reason: 'x' }] }", /contract\.skip\.0\.test: .*"jumbo"/],
     ["{ skip: [{ test: 'jumbo', reason: '' }] }", /contract\.skip\.0\.reason: /],
     ["{ settle: '2s' }", /contract\.settle: .*expected number/],

@@ -26,6 +26,8 @@ export async function userContract(file: string): Promise<SchemeContract> {
   const scheme = checkScheme(file, module.default)
   const { success, data, error } = contractExport.safeParse(module.contract ?? {})
   if (success) return { name: scheme.name, scheme, ...data }
-  const faults = error.issues.map(({ path, message }) => `contract.${path.join('.')}: ${message}`)
+  const faults = error.issues.map(
+    ({ path, message }) => `${['contract', ...path].join('.')}: ${message}`,
+  )
   throw new Error(`${file}: error: ${faults.join('; ')}`)
 }

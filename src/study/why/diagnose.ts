@@ -147,6 +147,9 @@ function causeOfDrop(journey: Journey, { event }: Step, findings: Findings): Cau
     case 'packet_too_big':
     case 'frame_too_long':
       return { ...narrowed(event, where), reason }
+    case 'neighbour_queue_full':
+      if (isAnswered(event, findings)) return found('other', 'present', place, reason)
+      return unresolved(event, findings, causeOfDrop)
     case 'neighbour_failed':
     case 'neighbour_dead':
       return unresolved(event, findings, causeOfDrop)
@@ -266,6 +269,15 @@ function waitingAt(event: TraceEvent, findings: Findings): Cause {
 function machineAt(node: string, where: Whereabouts): string {
   const namespace = where.namespace(node)
   return namespace === null ? node : where.machineOf(namespace)
+}
+
+/** Whether somebody answered for the neighbour for which too many packets waited. */
+function isAnswered({ row }: TraceEvent, { journeys }: Findings): boolean {
+  const address = row?.split(' ')[0]
+  return journeys.some(({ kind, fate, first }) => {
+    const isReply = kind === 'arp' && first.event.source === address
+    return isReply && fate.kind === 'delivered'
+  })
 }
 
 /** The port that is down: a switch says so where a frame came in that it could pass on to nobody. */

@@ -1,7 +1,7 @@
 import { MILLISECOND, SECOND } from '../../../sim/units.ts'
 import type { Refusal } from '../case.ts'
 import type { Cell } from '../cell.ts'
-import type { Failure, Fate, Findings } from './failures-trial.ts'
+import { type Failure, type Fate, type Findings, HEALING_MAX } from './failures-trial.ts'
 
 const SECTION = 'failures'
 
@@ -51,7 +51,8 @@ function healing(
   if (broken.length === 0) return cell('heals', '-', '-')
   const open = broken.filter(({ silence }) => silence!.to === null)
   if (open.length > 0) {
-    const text = remedy === null ? 'never' : `never; ${remedy}`
+    const patience = `not in ${HEALING_MAX / SECOND} s`
+    const text = remedy === null ? patience : `${patience}; ${remedy}`
     return cell('heals', text, text)
   }
   const last = Math.max(...broken.map(({ silence }) => silence!.to!))

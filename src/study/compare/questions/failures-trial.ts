@@ -13,7 +13,7 @@ export const NETWORK = 'app'
 
 /** How long a failure lasts that does not say so, and what it has to heal by itself afterwards. */
 const FAILURE_LENGTH = 20 * SECOND
-const HEALING_MAX = 15 * SECOND
+export const HEALING_MAX = 25 * SECOND
 /** What is given to a remedy. */
 const REMEDY_MAX = 10 * SECOND
 

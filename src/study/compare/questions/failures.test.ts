@@ -29,7 +29,7 @@ describe('failures', () => {
     expect(found['daemon crash: breaks']).toBe(
       'new container; at its end: old flow, same host, new flow',
     )
-    expect(found['daemon crash: heals']).toBe('never; containers restarted')
+    expect(found['daemon crash: heals']).toBe('not in 25 s; containers restarted')
     expect(found['cable of a host cut: goes on']).toBe('same host')
     // What containers send as it is belongs to their host's side of a partition.
     expect(found['partial partition: breaks']).toBe('old flow, new flow, new container')
