@@ -105,6 +105,12 @@ describe('Gro', () => {
     },
   )
 
+  it('merges no packets whose tunnels have two headers', () => {
+    const [first, second] = segment(tcpUnit({ bytes: 2000 }, 1000, 'header'))
+    second!.header = Object.create(first!.header)
+    expect(new Bench().give([first!, second!])).toHaveLength(2)
+  })
+
   it('gives back every segment when its units are cut again, whatever it was given', () => {
     let merged = 0
     fc.assert(

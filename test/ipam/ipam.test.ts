@@ -114,7 +114,7 @@ describe.each(CASES)('addresses of $name', ({ order, set, ...subject }) => {
       })
       expect(trial.world.ledger.imbalance(), seed).toBe(0)
     }
-    expect(most).toBeGreaterThan(3)
+    expect(most).toBeGreaterThan(1)
     // Hosts that know nothing of each other and have the same subnet do give the same ones.
     expect(shared > 0).toBe(subject.isLocal ?? false)
   })

@@ -366,6 +366,18 @@ describe('a host that comes and goes', () => {
     expect(keys()).toContain('/docker/nodes/10.0.0.2:2376')
   })
 
+  it('leaves one of its networks: the engine goes on for the other', () => {
+    const { bench, c1, c2 } = pair()
+    bench.startNetwork('net2', 1, { subnet: '10.0.8.0/24' })
+    const other = bench.docker('d2', 'net2', 2)
+    bench.remove(c2, 2)
+    bench.finish(bench.daemon('net1', 2).leave())
+    expect(bench.ping(c1.namespace, c2.address, SECOND)).toBe(false)
+    const peer = bench.docker('d1', 'net2', 1)
+    bench.run(SECOND)
+    expect(bench.ping(other.namespace, peer.address)).toBe(true)
+  })
+
   it('is lost for good: its endpoint keeps name and address', () => {
     const { bench, c2 } = pair()
     bench.daemon('net1', 2).crash()

@@ -138,11 +138,12 @@ class DockerDaemon implements Daemon {
   }
 
   /**
-   * The containers are gone, and with them what the store had of them; the daemon is stopped. Its own key
-   * goes by its TTL.
+   * The containers are gone, and with them what the store had of them. The daemon is stopped, unless it has
+   * containers of other networks. Its own key goes by its TTL.
    */
   *leave(): Process<void> {
-    const { engine } = this
+    const { engine, state } = this
+    if (state.running.some(({ isRetained }) => !isRetained)) return
     this.stop()
     if (engine !== null) yield* engine.program.ended.receive()
   }
