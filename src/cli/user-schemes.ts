@@ -142,7 +142,10 @@ export function checkScheme(file: string, exported: unknown): Scheme {
     const is = typeof (exported as Record<string, unknown>)[key]
     if (is === type) continue
     const what = is === 'undefined' ? 'is missing' : `is a ${is}`
-    throw wrongExport(file, `the scheme's "${key}" ${what}; it must be ${type === 'object' ? 'an' : 'a'} ${type}`)
+    throw wrongExport(
+      file,
+      `the scheme's "${key}" ${what}; it must be ${type === 'object' ? 'an' : 'a'} ${type}`,
+    )
   }
   const { options } = exported as Scheme
   if (typeof options.safeParse !== 'function') {

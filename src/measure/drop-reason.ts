@@ -78,7 +78,9 @@ export const DROP_REASONS = {
   ipvlan_no_child: filter('no ipvlan child is up'),
   ipvlan_private: loss('ipvlan children of one parent are private'),
   openvswitch_no_action: filter('the flow has no actions', 'OVS_LAST_ACTION'),
-  openvswitch_upcall: loss('no flow, and user space could not be told: its queue is full or closed'),
+  openvswitch_upcall: loss(
+    'no flow, and user space could not be told: its queue is full or closed',
+  ),
   vlan_no_device: filter('no device for this VLAN'),
   tun_ring_full: loss('the program behind the TUN device did not read in time', 'FULL_RING'),
   hop_limit: loss('too many devices in one pass', 'RECURSION_LIMIT'),

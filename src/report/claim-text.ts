@@ -41,7 +41,7 @@ function rivalOf({ against, direction, by, holds }: ClaimRow): string {
 }
 
 /** The verdict as a sentence. */
-export function conclusionOf({ verdict, holdsIf, failsIf }: ClaimVerdict): string {
+function conclusionOf({ verdict, holdsIf, failsIf }: ClaimVerdict): string {
   switch (verdict) {
     case 'confirmed':
       return 'Confirmed.'

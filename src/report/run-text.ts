@@ -86,7 +86,10 @@ function headingLines(runs: readonly RunResult[], options: ReportOptions): strin
 }
 
 /** Under which circumstances the numbers hold. */
-export function circumstances(runs: readonly RunResult[], names: readonly string[]): readonly string[] {
+export function circumstances(
+  runs: readonly RunResult[],
+  names: readonly string[],
+): readonly string[] {
   const profiles = new Map(runs.map(({ costs, costsAbout }) => [costs, costsAbout]))
   const sentences = [...profiles].map(([costs, about]) => {
     if (costs === 'mixed') return 'CPU costs: not the same on all hosts.'

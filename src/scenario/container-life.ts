@@ -16,6 +16,8 @@ interface Place {
   /** Counts its lives: what an earlier one was waiting for does not concern a later one. */
   life: number
   isRunning: boolean
+  /** On its first network in its latest life. */
+  latest: Ipv4Address | null
   /** Settled when its networks have let go of it; null when none has to. */
   ending: Signal<void> | null
 }
@@ -37,7 +39,16 @@ export class ContainerLife {
   create(model: ContainerModel): void {
     const namespace = this.world.hosts.get(model.host)!.addContainer(model.name)
     const { host, address } = model
-    const place = { model, host, address, namespace, life: 0, isRunning: false, ending: null }
+    const place = {
+      model,
+      host,
+      address,
+      namespace,
+      life: 0,
+      isRunning: false,
+      latest: null,
+      ending: null,
+    }
     this.places.set(model.name, place)
     this.world.endpoints.set(model.name, NO_ENDPOINTS)
     this.begin(place)
@@ -133,6 +144,7 @@ export class ContainerLife {
     const { endpoints } = this.world
     const { name } = place.model
     const had = endpoints.get(name)!
+    place.latest = had[0]?.address ?? place.latest
     place.isRunning = false
     place.life++
     endpoints.set(name, NO_ENDPOINTS)
@@ -146,7 +158,7 @@ export class ContainerLife {
   *move(name: string, host: string, keepsAddress: boolean): Process {
     const place = this.places.get(name)!
     const [first] = this.world.endpoints.get(name)!
-    const had = first?.address ?? place.address
+    const had = first?.address ?? place.latest ?? place.address
     yield* this.stop(name)
     this.world.hosts.get(place.host)!.removeContainer(name)
     const old = place.namespace

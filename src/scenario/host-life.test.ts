@@ -139,6 +139,20 @@ describe('a container', () => {
     expect(addressesOf(other, 'c')).not.toEqual(before)
   })
 
+  it('keeps its address also when its host has crashed before', () => {
+    const world = worldWith(
+      'crash: h2, at: 3s, until: 20s',
+      'move: c, to: h3, at: 5s, keepAddress: true',
+    )
+    world.simulator.run(2 * SECOND)
+    const before = addressesOf(world, 'c')
+    world.simulator.run(5.1 * SECOND)
+    expect(addressesOf(world, 'c')).toEqual(before)
+    // The old host does not bring it back.
+    world.simulator.run(21 * SECOND)
+    expect(world.hosts.get('h2')!.containers.has('c')).toBe(false)
+  })
+
   it('takes its servers along', () => {
     const world = worldWith('move: c, to: h3, at: 3s, keepAddress: true')
     world.simulator.run(3.1 * SECOND)

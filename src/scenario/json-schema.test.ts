@@ -37,7 +37,17 @@ describe('the JSON Schema', () => {
     expect(SCHEMA).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' })
     expect(Object.keys(SCHEMA.properties!)).toEqual([
       ...['name', 'why', 'source', 'seed', 'duration', 'fabric', 'hosts', 'store', 'networks'],
-      ...['containers', 'workload', 'faults', 'captures', 'expect', 'variants', 'panels'],
+      ...[
+        'containers',
+        'workload',
+        'faults',
+        'captures',
+        'needs',
+        'claim',
+        'expect',
+        'variants',
+        'panels',
+      ],
     ])
     expect(SCHEMA.required).toBeUndefined()
   })

@@ -18,7 +18,7 @@ const FILES = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
 const hasTshark = peerAvailable('tshark')
 
 /** So many events of a run are captured: all of a small scenario, the beginning of a large one. */
-const CAPTURED_EVENTS = 40_000
+const CAPTURED_EVENTS = 20_000
 const SLICE = 1_000_000
 
 function scenariosOf(file: string): readonly Scenario[] {
@@ -80,7 +80,9 @@ describe.each(FILES)('%s', (file) => {
     expect(resultsSchema.parse({ runs: results, claims: [verdict] }).claims).toEqual([verdict])
   })
 
-  it.skipIf(!hasTshark)('writes a capture that tshark reads without complaint', () => {
+  // Those in folders are made of the schemes that the files beside them show.
+  const itOfFrames = file.includes('/') ? () => {} : it.skipIf(!hasTshark)
+  itOfFrames('writes a capture that tshark reads without complaint', () => {
     const captured = new Run(scenarios.at(-1)!, builtinSchemes, { capture: true })
     captured.advance(CAPTURED_EVENTS)
     const packets = expectCleanCapture(captured.capture!.bytes())

@@ -55,7 +55,7 @@ export function seedsOf(seed: string, count: number): string[] {
 }
 
 /** Everything with the first seed comes first: an interruption leaves something of all. */
-export function tasksOf({ text, file, seeds, entrants }: ComparePlan): CompareTask[] {
+function tasksOf({ text, file, seeds, entrants }: ComparePlan): CompareTask[] {
   return seeds.flatMap((seed) =>
     entrants.flatMap(({ name: entrant }) =>
       QUESTIONS.map(({ name: question }) => ({ text, file, entrant, seed, question })),

@@ -6,13 +6,10 @@ import { read32, write32 } from '../../../wire/byte-order.ts'
 import { GobReader, GobWriter } from './gob.ts'
 
 /** TCP port of the control connections. */
-export const MESH_PORT = 6783
 
 export const TAG_HEARTBEAT = 0
 /** Sleeve's own control messages have tags from before there were several overlays. */
 export const TAG_RESERVED_1 = 1
-export const TAG_RESERVED_2 = 2
-export const TAG_RESERVED_3 = 3
 export const TAG_GOSSIP = 4
 export const TAG_GOSSIP_UNICAST = 5
 export const TAG_GOSSIP_BROADCAST = 6
