@@ -5,8 +5,6 @@ import { SECOND } from '../../../sim/units.ts'
 import { read32, write32 } from '../../../wire/byte-order.ts'
 import { GobReader, GobWriter } from './gob.ts'
 
-/** TCP port of the control connections. */
-
 export const TAG_HEARTBEAT = 0
 /** Sleeve's own control messages have tags from before there were several overlays. */
 export const TAG_RESERVED_1 = 1
