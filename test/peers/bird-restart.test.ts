@@ -105,7 +105,7 @@ describe.skipIf(!peerAvailable('bird'))('a graceful restart', () => {
     expect(routes()).toContain('10.20.30.0/24')
     // BIRD took note of both bits: it would have dropped all without the second.
     expect(bird.ask('show protocols all p0')).toMatch(/Restart recovery[\s\S]*AF preserved: ipv4/)
-    expect(bird.log).toContain('Neighbor graceful restart done')
+    await wait(() => bird.log.includes('Neighbor graceful restart done'))
     // Of the session that broke: nothing was said at its end.
     expect(bird.log).not.toContain('Received: ')
   })

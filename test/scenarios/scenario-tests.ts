@@ -1,4 +1,7 @@
-/** The examples are tests: every file of scenarios/ loads, runs and meets what it says it expects. */
+/**
+ * The examples are tests: every file of scenarios/ loads, runs and meets what it says it expects. They are
+ * asked in several test files, so that two workers share them.
+ */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -12,13 +15,16 @@ import { Run } from '../../src/study/run.ts'
 import { expectCleanCapture, peerAvailable } from '../peers/tshark.ts'
 
 const FOLDER = fileURLToPath(new URL('../../scenarios/', import.meta.url))
-const FILES = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+const ALL = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.yaml'))
   .sort()
 const hasTshark = peerAvailable('tshark')
 
 /** So many events of a run are captured: all of a small scenario, the beginning of a large one. */
 const CAPTURED_EVENTS = 20_000
+/** One file of so many is run twice, and of another so many tshark reads a capture. */
+const TWICE_EVERY = 4
+const CAPTURE_EVERY = 2
 const SLICE = 1_000_000
 
 function scenariosOf(file: string): readonly Scenario[] {
@@ -37,7 +43,18 @@ function run(scenario: Scenario): Run {
   return run
 }
 
-describe.each(FILES)('%s', (file) => {
+/** @param isMine chooses the files of one test file. */
+export function scenarioTests(isMine: (file: string, index: number) => boolean): void {
+  const mine = ALL.map((file, index) => ({ file, index })).filter(({ file, index }) =>
+    isMine(file, index),
+  )
+  it('finds its files', () => {
+    expect(mine.length).toBeGreaterThan(10)
+  })
+  describe.each(mine)('$file', ({ file, index }) => testFile(file, index))
+}
+
+function testFile(file: string, index: number): void {
   const scenarios = scenariosOf(file)
   const runs = scenarios.map((scenario) => [nameOf(scenario), scenario] as const)
 
@@ -59,8 +76,8 @@ describe.each(FILES)('%s', (file) => {
     expect(result.ledger.balanced).toBe(true)
     expect(first.world.ledger.imbalance()).toBe(0)
     expect(runResultSchema.parse(result)).toEqual(result)
-    // One run of a file tells whether two are alike; test/chaos asks that of many more.
-    if (scenario !== scenarios.at(-1)) return
+    // Whether two runs are alike some files are asked; test/chaos asks that of many more.
+    if (scenario !== scenarios.at(-1) || index % TWICE_EVERY !== 0) return
     expect(JSON.stringify(run(scenario).result()), 'the second run').toBe(JSON.stringify(result))
   })
 
@@ -81,7 +98,8 @@ describe.each(FILES)('%s', (file) => {
   })
 
   // Those in folders are made of the schemes that the files beside them show.
-  const itOfFrames = file.includes('/') ? () => {} : it.skipIf(!hasTshark)
+  const isCaptured = !file.includes('/') && index % CAPTURE_EVERY === 1
+  const itOfFrames = isCaptured ? it.skipIf(!hasTshark) : () => {}
   itOfFrames('writes a capture that tshark reads without complaint', () => {
     const captured = new Run(scenarios.at(-1)!, builtinSchemes, { capture: true })
     captured.advance(CAPTURED_EVENTS)
@@ -89,4 +107,4 @@ describe.each(FILES)('%s', (file) => {
     expect(packets.length).toBe(captured.capture!.captured)
     expect(packets.length).toBeGreaterThan(0)
   })
-})
+}

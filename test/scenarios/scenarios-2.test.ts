@@ -1,0 +1,4 @@
+/** The others of scenarios/. */
+import { scenarioTests } from './scenario-tests.ts'
+
+scenarioTests((file, index) => !file.includes('/') && index % 2 === 1)

@@ -1,0 +1,4 @@
+/** Claims and questions. */
+import { scenarioTests } from './scenario-tests.ts'
+
+scenarioTests((file) => file.includes('/'))
