@@ -190,6 +190,7 @@ function addOthers(encap: Command): void {
     .command('schema')
     .description('print the JSON Schema of scenario files')
     .option('--results', 'that of the results of `run --json` instead')
+    .option('--why', 'that of `why --json` instead')
     .option(
       '--scheme <file>',
       'a scheme of your own: TypeScript or JavaScript (repeatable)',

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => program.remove())
 
-const COMMANDS = ['run', 'why', 'inspect', 'validate', 'schema', 'list']
+const COMMANDS = ['run', 'compare', 'why', 'inspect', 'validate', 'schema', 'list']
 const ESCAPE = '\u001b'
 
 describe('help', () => {

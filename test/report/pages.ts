@@ -94,7 +94,16 @@ export function pageOfComparison(changed = <T>(value: T): T => value): Page {
     cells,
     scenarios: new Map(),
     refusals: [{ entrant: 'three', message: 'is not possible here' }],
-    candidates: [],
+    candidates: [
+      {
+        entrant: 'one',
+        standing: 'unknown',
+        verdicts: [
+          { need: 'no store', holds: true, words: 'store: none', evidence: [], change: null },
+          { need: 'room', holds: false, words: '9 for 4', evidence: [], change: 'room for 9' },
+        ],
+      },
+    ],
     total: 2,
     missing: 0,
   }

@@ -20,6 +20,27 @@ export function needsText(candidates: readonly Candidate[], layout: Layout): str
   return lines
 }
 
+/** For a table: entrant, standing, what speaks for it, against it or is not known, what would help. */
+export function needsRows(candidates: readonly Candidate[]): readonly (readonly string[])[] {
+  return candidates.map(({ entrant, standing, verdicts }) => {
+    const told = (...kinds: readonly Verdict['holds'][]) =>
+      verdicts
+        .filter(({ holds }) => kinds.includes(holds))
+        .map(({ need, words }) => `${need}: ${words}`)
+        .join('; ')
+    const helps = verdicts.flatMap(({ change }) => (change === null ? [] : [change]))
+    return [entrant, STANDINGS[standing], told(true), told(false, null), helps.join('; ')]
+  })
+}
+
+export const NEEDS_HEAD = [
+  '',
+  'standing',
+  'for it',
+  'against it, or not measured',
+  'what would help',
+]
+
 /** What speaks against it first. */
 function inOrder(verdicts: readonly Verdict[]): Verdict[] {
   const rank = ({ holds }: Verdict) => (holds === false ? 0 : holds === null ? 1 : 2)

@@ -4,6 +4,7 @@ import type { ComparisonResult } from '../../study/compare/compare.ts'
 import type { MetricUnit } from '../../study/sweep/metrics.ts'
 import type { BarChart } from '../charts/chart.ts'
 import { scaleOf } from '../charts/scale.ts'
+import { NEEDS_HEAD, needsRows } from '../compare/needs-text.ts'
 import { formatTime, plural } from '../format.ts'
 import type { Block, Fact, Page, Section } from './page.ts'
 import { type SourceFile, sourceBlock } from './run-page.ts'
@@ -32,11 +33,20 @@ export function comparePage(result: ComparisonResult, costs: CostsAbout, file: S
     lead: [],
     facts: factsOf(result, costs),
     sections: [
+      ...needsSections(result),
       ...sections,
       ...(refused.length === 0 ? [] : [{ title: 'Refused', blocks: refused }]),
       { title: 'Scenario', blocks: [sourceBlock(file)] },
     ],
   }
+}
+
+/** The shortlist, where the file says what is needed. */
+function needsSections({ candidates }: ComparisonResult): Section[] {
+  if (candidates.length === 0) return []
+  const rows = needsRows(candidates)
+  const caption = 'Who meets the needs of the file, by the cells below'
+  return [{ title: 'Needs', blocks: [{ kind: 'table', caption, head: NEEDS_HEAD, rows }] }]
 }
 
 function factsOf({ plan, total, missing }: ComparisonResult, costs: CostsAbout): Fact[] {
