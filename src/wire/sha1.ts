@@ -30,6 +30,7 @@ function addBlock(state: Int32Array, block: Uint32Array): void {
     const word = schedule[t - 3]! ^ schedule[t - 8]! ^ schedule[t - 14]! ^ schedule[t - 16]!
     schedule[t] = rotate(word, 1)
   }
+  // The state always has five words; the type of an array does not say so.
   let [a, b, c, d, e] = state as unknown as [number, number, number, number, number]
   for (let t = 0; t < 80; t++) {
     const constant = CONSTANTS[Math.floor(t / 20)]!

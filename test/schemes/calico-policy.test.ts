@@ -23,10 +23,10 @@ const SIX: readonly Labelled[] = NAMES.map((name, i) => ({
   host: i < 3 ? 'h1' : 'h2',
   labels: { role: `r${i}`, half: i % 2 === 0 ? 'even' : 'odd' },
 }))
-const PAIRS = NAMES.flatMap((from) => NAMES.filter((to) => to !== from).map((to) => [from, to]))
-
 type Pair = readonly [string, string]
-const pairs = PAIRS as unknown as readonly Pair[]
+const pairs = NAMES.flatMap((from) =>
+  NAMES.filter((to) => to !== from).map((to): Pair => [from, to]),
+)
 
 /** allowed[i][j]: whether c(i+1) may talk to c(j+1). */
 type Matrix = readonly (readonly boolean[])[]

@@ -208,6 +208,7 @@ export class DockerBench {
     const { done } = this.etcdctl.spawn(this.keys.get('/docker', { recursive: true }))
     let nodes: ListedKey[] | null = null
     done.wait(this.lab.simulator, (found) => {
+      // A signal hands its value over without a type.
       if (!isV2Failure(found as never)) nodes = flatten((found as { node: V2KeyNode }).node)
     })
     this.run(100 * MILLISECOND)
