@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { compareJson } from '../report/compare/compare-json.ts'
 import { compareText } from '../report/compare/compare-text.ts'
+import { suggest } from '../scenario/did-you-mean.ts'
 import type { Schemes } from '../schemes/registry.ts'
 import {
   type CompareAnswer,
@@ -12,6 +13,7 @@ import {
   seedsOf,
 } from '../study/compare/compare.ts'
 import { chooseEntrants, entrantsOf } from '../study/compare/entrant.ts'
+import { SECTIONS, type SectionName } from '../study/compare/question.ts'
 import { readBase } from '../study/compare/read-base.ts'
 import type { CompareJob } from './compare-worker.ts'
 import { EXIT_BAD_INPUT, ExitError } from './exit.ts'
@@ -26,6 +28,8 @@ import { isOutOfMemory, WorkerPool } from './worker-pool.ts'
 
 export interface CompareFlags {
   readonly schemes?: string
+  /** Names, separated by commas. */
+  readonly sections?: string
   readonly seeds: string
   readonly jobs?: string
   readonly json?: string
@@ -80,14 +84,28 @@ function planOf(file: string, flags: CompareFlags, schemes: Schemes): ComparePla
   if (hosts.length < HOSTS_MIN) {
     throw new ExitError(EXIT_BAD_INPUT, `${file}: error: a comparison needs two hosts or more`)
   }
-  const wanted = (flags.schemes ?? '').split(',').map((wish) => wish.trim())
-  const chosen = chooseEntrants(
-    entrantsOf(schemes),
-    wanted.filter((wish) => wish !== ''),
-  )
+  const chosen = chooseEntrants(entrantsOf(schemes), wishesOf(flags.schemes))
   if ('problem' in chosen) throw new ExitError(EXIT_BAD_INPUT, `--schemes: ${chosen.problem}`)
   const seeds = seedsOf(seed, wholeNumber('--seeds', flags.seeds, SEEDS_MAX))
-  return { text, file, name, seeds, entrants: chosen.entrants, needs }
+  return { text, file, name, seeds, entrants: chosen.entrants, needs, sections: sectionsOf(flags) }
+}
+
+function wishesOf(list = ''): string[] {
+  const wishes = list.split(',').map((wish) => wish.trim())
+  return wishes.filter((wish) => wish !== '')
+}
+
+/** Whatever the case of the letters. */
+function sectionsOf({ sections }: CompareFlags): readonly SectionName[] {
+  const wishes = wishesOf(sections).map((wish) => wish.toLowerCase())
+  const known = SECTIONS.map((name) => name.toLowerCase())
+  const stranger = wishes.find((wish) => !known.includes(wish))
+  if (stranger !== undefined) {
+    const help = suggest(stranger, SECTIONS, 'sections')
+    throw new ExitError(EXIT_BAD_INPUT, `--sections: there is no section "${stranger}"; ${help}`)
+  }
+  if (wishes.length === 0) return SECTIONS
+  return SECTIONS.filter((name) => wishes.includes(name.toLowerCase()))
 }
 
 async function askAll(

@@ -91,6 +91,7 @@ function addCompare(encap: Command): void {
     .description('put every scheme on one fabric, and show what each does there')
     .argument('[file]', 'scenario file; default: three hosts at one switch')
     .option('--schemes <names>', 'schemes or variants, such as flannel,calico/none; default: all')
+    .option('--sections <names>', 'what to ask, such as IPAM,performance; default: all')
     .option('--seeds <n>', 'runs of each, each with a seed of its own', '3')
     .option('--jobs <n>', 'runs at once; default: one a core')
     .option(

@@ -75,8 +75,12 @@ describe('a comparison', () => {
     const lonely = program.file('one.yaml', SMALL.replace('hostsPerRack: 2', 'hostsPerRack: 1'))
     const one = program.run('compare', lonely)
     expect(one.stderr).toBe('one.yaml: error: a comparison needs two hosts or more\n')
+    const section = program.run('compare', file, '--sections', 'performanse')
+    expect(section.stderr).toBe(
+      '--sections: there is no section "performanse"; did you mean "performance"?\n',
+    )
     const seeds = program.run('compare', file, '--seeds', '0')
     expect(seeds.stderr).toBe('--seeds 0: a whole number from 1 to 100\n')
-    expect([wrong.status, one.status, seeds.status]).toEqual([2, 2, 2])
+    expect([wrong.status, one.status, section.status, seeds.status]).toEqual([2, 2, 2, 2])
   })
 })

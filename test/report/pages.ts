@@ -11,6 +11,7 @@ import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenario } from '../../src/scenario/load.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
 import type { ComparisonResult } from '../../src/study/compare/compare.ts'
+import { SECTIONS } from '../../src/study/compare/question.ts'
 import { Run } from '../../src/study/run.ts'
 
 /** Loads, losses, faults, a store, CPU costs: something for each part of a page. */
@@ -90,7 +91,15 @@ export function pageOfComparison(changed = <T>(value: T): T => value): Page {
     return { entrant, section: 'performance', row: 'one flow', text, seeds }
   })
   const result: ComparisonResult = {
-    plan: { text: TEXT, file: 'small.yaml', name: 'small', seeds: ['1'], entrants, needs: null },
+    plan: {
+      text: TEXT,
+      file: 'small.yaml',
+      name: 'small',
+      seeds: ['1'],
+      entrants,
+      needs: null,
+      sections: SECTIONS,
+    },
     cells,
     scenarios: new Map(),
     refusals: [{ entrant: 'three', message: 'is not possible here' }],

@@ -1,8 +1,10 @@
 /** A comparison as text: a table for a few rows of a section at once, with a line for each entrant. */
 import type { ComparedCell, Matrix } from '../../study/compare/cell.ts'
 import type { ComparisonResult } from '../../study/compare/compare.ts'
+import { SECTIONS } from '../../study/compare/question.ts'
 import { type Layout, paint, widthOf, wrap } from '../lines.ts'
 import { draw, fold } from '../table.ts'
+import { glance } from './glance.ts'
 import { needsText } from './needs-text.ts'
 
 /** Wider values are folded. */
@@ -19,7 +21,9 @@ export function compareText(result: ComparisonResult, layout: Layout): string[] 
     const text = `Interrupted: ${total - missing} of ${total} pieces were done; this is what they say.`
     lines.push('', ...wrap(text, layout.columns))
   }
-  for (const section of sectionsOf(cells)) {
+  lines.push(...glance(cells, entrants, layout))
+  const present = new Set(cells.map(({ section }) => section))
+  for (const section of SECTIONS.filter((name) => present.has(name))) {
     const title = `${section} `
     lines.push('', paint(layout, 'bold', title.padEnd(layout.columns, '-')))
     const own = cells.filter((cell) => cell.section === section)
@@ -27,14 +31,6 @@ export function compareText(result: ComparisonResult, layout: Layout): string[] 
   }
   if (candidates.length > 0) lines.push(...needsText(candidates, layout))
   return [...lines, ...refusalsOf(result, layout)]
-}
-
-/** Those of the article's questions come first, in its order. */
-const FIRST = ['network model', 'distributed store', 'IPAM', 'connectivity and isolation']
-
-function sectionsOf(cells: readonly ComparedCell[]): string[] {
-  const present = new Set(cells.map(({ section }) => section))
-  return [...new Set([...FIRST, ...present])].filter((section) => present.has(section))
 }
 
 function headOf({ plan, scenarios }: ComparisonResult): string {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { type Cell, mergeSeeds } from './cell.ts'
 import { type ComparePlan, Comparison } from './compare.ts'
 import { chooseEntrants, type Entrant } from './entrant.ts'
+import { SECTIONS } from './question.ts'
 
 const entrant = (name: string): Entrant => ({
   name,
@@ -15,7 +16,7 @@ const entrant = (name: string): Entrant => ({
 
 const EVIDENCE = { scenario: 's', probe: 'ping', instant: 1 }
 const cell = (row: string, value: Cell['value'], text = String(value)): Cell => ({
-  section: 'x',
+  section: 'performance',
   row,
   value,
   text,
@@ -68,6 +69,7 @@ it('shows what is there when only a part was done', () => {
     seeds: ['1', '2'],
     entrants: [entrant('a'), entrant('b')],
     needs: null,
+    sections: SECTIONS,
   }
   const comparison = new Comparison(plan)
   const [first, second] = comparison.tasks
@@ -81,4 +83,21 @@ it('shows what is there when only a part was done', () => {
   expect([...result.scenarios]).toEqual([['s', 'text']])
   expect(result.refusals).toEqual([{ entrant: 'a', message: 'no room' }])
   expect(result.missing).toBe(result.total - 2)
+})
+
+it('asks only what fills the sections that are asked for, and leaves the rest of it out', () => {
+  const plan: ComparePlan = {
+    text: '',
+    file: 'x.yaml',
+    name: 'x',
+    seeds: ['1'],
+    entrants: [entrant('a')],
+    needs: null,
+    sections: ['IPAM'],
+  }
+  const comparison = new Comparison(plan)
+  expect(comparison.tasks.map(({ question }) => question)).toEqual(['networks', 'same subnet'])
+  const cells = [cell('row', 1), { ...cell('other', 2), section: 'IPAM' }]
+  comparison.add(comparison.tasks[0]!, { cells, scenarios: [], refusal: null })
+  expect(comparison.result().cells.map(({ row }) => row)).toEqual(['other'])
 })

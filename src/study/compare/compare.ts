@@ -6,7 +6,7 @@ import { Case, Refusal } from './case.ts'
 import { type Cell, type ComparedCell, mergeSeeds } from './cell.ts'
 import { type Entrant, entrantsOf } from './entrant.ts'
 import { type Candidate, shortlist } from './needs.ts'
-import type { Question } from './question.ts'
+import { type Question, SECTIONS, type SectionName } from './question.ts'
 import { QUESTIONS } from './questions.ts'
 import { readBase } from './read-base.ts'
 
@@ -18,6 +18,8 @@ export interface ComparePlan {
   readonly seeds: readonly string[]
   readonly entrants: readonly Entrant[]
   readonly needs: Base['needs']
+  /** Those that are asked for. */
+  readonly sections: readonly SectionName[]
 }
 
 /** A piece of work for a thread. */
@@ -41,7 +43,7 @@ export interface ComparisonResult {
   readonly plan: ComparePlan
   /** Entrant by entrant, in the order of the questions. */
   readonly cells: readonly ComparedCell[]
-  /** Who fits what the file needs, best first; empty where it needs nothing. */
+  /** Who fits what the file needs, best first; empty where it needs nothing, or not all was asked. */
   readonly candidates: readonly Candidate[]
   readonly scenarios: ReadonlyMap<string, string>
   readonly refusals: readonly { readonly entrant: string; readonly message: string }[]
@@ -55,10 +57,13 @@ export function seedsOf(seed: string, count: number): string[] {
 }
 
 /** Everything with the first seed comes first: an interruption leaves something of all. */
-function tasksOf({ text, file, seeds, entrants }: ComparePlan): CompareTask[] {
+function tasksOf({ text, file, seeds, entrants, sections: asked }: ComparePlan): CompareTask[] {
+  const questions = QUESTIONS.filter(({ sections }) =>
+    sections.some((name) => asked.includes(name)),
+  )
   return seeds.flatMap((seed) =>
     entrants.flatMap(({ name: entrant }) =>
-      QUESTIONS.map(({ name: question }) => ({ text, file, entrant, seed, question })),
+      questions.map(({ name: question }) => ({ text, file, entrant, seed, question })),
     ),
   )
 }
@@ -77,7 +82,11 @@ export function answerTask(task: CompareTask, schemes: Schemes): CompareAnswer {
 
 function ask(question: Question, asked: Case): Pick<CompareAnswer, 'cells' | 'refusal'> {
   try {
-    return { cells: question.ask(asked), refusal: null }
+    const cells = question.ask(asked)
+    const sections: readonly string[] = question.sections
+    const stray = cells.find(({ section }) => !sections.includes(section))
+    if (stray !== undefined) throw new Error(`${question.name} answers under ${stray.section}`)
+    return { cells, refusal: null }
   } catch (error) {
     if (error instanceof Refusal) return { cells: [], refusal: error.message }
     throw error
@@ -106,6 +115,7 @@ export class Comparison {
   /** What is there by now. */
   result(): ComparisonResult {
     const { plan, tasks, answers } = this
+    const asked: readonly string[] = plan.sections
     const done = tasks.flatMap((task) => {
       const answer = answers.get(task)
       return answer === undefined ? [] : [{ ...task, ...answer }]
@@ -119,16 +129,20 @@ export class Comparison {
     )
     const cells = plan.entrants.flatMap(({ name }) => {
       const own = done.filter(({ entrant }) => entrant === name)
+      const isAsked = ({ section }: Cell) => asked.includes(section)
       const ofSeeds = plan.seeds.map((seed) => ({
         seed,
-        cells: own.filter((each) => each.seed === seed).flatMap((each) => each.cells),
+        cells: own
+          .filter((each) => each.seed === seed)
+          .flatMap((each) => each.cells.filter(isAsked)),
       }))
       return mergeSeeds(name, ofSeeds)
     })
     return {
       plan,
       cells,
-      candidates: plan.needs === null ? [] : shortlist(plan.needs, cells),
+      candidates:
+        plan.needs === null || asked.length < SECTIONS.length ? [] : shortlist(plan.needs, cells),
       scenarios: new Map(done.flatMap(({ scenarios }) => scenarios)),
       refusals: [...said.values()],
       total: tasks.length,

@@ -21,6 +21,7 @@ const UPLINK: Failure = {
 /** Whether containers of two routed racks reach each other, and what the cut of an uplink does to them. */
 export const racks: Question = {
   name: 'routed racks',
+  sections: ['connectivity and isolation', 'failures'],
   ask(asked: Case): Cell[] {
     try {
       return across(asked)

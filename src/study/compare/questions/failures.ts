@@ -17,6 +17,7 @@ const PATIENCE = 60 * SECOND
 /** One failure after the other, each in a world of its own. */
 export const failures: Question = {
   name: 'failures',
+  sections: ['failures'],
   ask(asked: Case): Cell[] {
     const places = placesOf(asked)
     const { start, layers } = calm(asked, places)

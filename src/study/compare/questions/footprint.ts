@@ -35,6 +35,7 @@ interface Counted {
 /** Counts table entries at several sizes, after all containers have spoken to all and to the outside. */
 export const footprint: Question = {
   name: 'footprint',
+  sections: ['footprint'],
   ask(asked: Case): Cell[] {
     let trial: Trial | null = null
     const counted = SIZES.map((size) => {

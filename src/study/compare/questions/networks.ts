@@ -13,6 +13,7 @@ import { segments } from './segments.ts'
 /** One run with two networks, in which one probe follows the other. */
 export const networks: Question = {
   name: 'networks',
+  sections: ['network model', 'IPAM', 'connectivity and isolation', 'limits of segments'],
   ask(asked: Case): Cell[] {
     const found = twoNetworks(asked)
     const { trial, refusal } = found

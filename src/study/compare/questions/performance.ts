@@ -12,6 +12,7 @@ const SMALL_BYTES = 128
 /** The traffic of the file, with the costs of its hosts; and how soon a container talks. */
 export const speed: Question = {
   name: 'performance',
+  sections: ['performance'],
   ask(asked: Case): Cell[] {
     const { key, result } = asked.run('traffic of the file', { faults: null })
     return [...workloadCells(key, result), ...firstPacket(asked)]

@@ -14,6 +14,7 @@ const CONTAINERS = 4
 /** Two networks that want the same addresses. */
 export const sameSubnet: Question = {
   name: 'same subnet',
+  sections: ['IPAM'],
   ask(asked: Case): Cell[] {
     const { near, far } = placesOf(asked)
     const { key, scenario } = asked.scenario('two networks, of one subnet later', {

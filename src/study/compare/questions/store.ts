@@ -50,6 +50,7 @@ function trialOf(asked: Case, what: string, containers: Containers = {}): Trial 
 /** What is said to the store and by it on behalf of a container, a host, a network: runs with less one. */
 export const storeCost: Question = {
   name: 'store cost',
+  sections: ['distributed store'],
   ask(asked: Case): Cell[] {
     const { near, third, far } = placesOf(asked)
     const least = trialOf(asked, 'store, two containers')
@@ -96,6 +97,7 @@ function differences(trial: Trial, what: string, less: StoreTalk, talk: StoreTal
 /** What stops when all members are gone, and what works when they are back. */
 export const storeOutage: Question = {
   name: 'store outage',
+  sections: ['distributed store'],
   ask(asked: Case): Cell[] {
     if (asked.entrant.store === null) return []
     const options = asked.entrant.shortLeases
