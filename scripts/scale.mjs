@@ -66,15 +66,17 @@ function measure(name) {
   const seconds = (performance.now() - started) / 1000
   if (status !== 0) throw new Error(`${name} ended with ${status}`)
   const result = JSON.parse(stdout)
-  const { asked, up, addresses, upAfter, pairs, answered, events, imbalance, cpu, megabytes } =
-    result
-  const isRight = up === asked && addresses === up && answered === pairs && imbalance === 0
+  const { asked, up, addresses, upAfter, talk, events, imbalance, cpu, megabytes } = result
+  const { pairs, answered, refused, wrong } = talk
+  const isRight = up === asked && addresses === up && wrong.length === 0 && imbalance === 0
   const isFast = seconds < GOAL_SECONDS
   if (!isRight || !isFast) process.exitCode = 1
   console.log(
     `${name}: ${seconds.toFixed(1)} s${isFast ? '' : ' (too long)'}, CPU ${cpu.toFixed(1)} s, ` +
       `${megabytes.toFixed(0)} MB, ${(events / 1e6).toFixed(1)} M events; ${up} of ${asked} up after ` +
-      `${upAfter.toFixed(1)} s, ${addresses} addresses; ${answered} of ${pairs} pairs talk` +
+      `${upAfter.toFixed(1)} s, ${addresses} addresses; of ${pairs} pairs ${answered} talk` +
+      `${refused === 0 ? '' : `, ${refused} are refused as they should be`}` +
+      `${wrong.length === 0 ? '' : `, ${wrong.length} are wrong, the first: ${wrong[0]}`}` +
       `${imbalance === 0 ? '' : `; imbalance ${imbalance}`}`,
   )
 }

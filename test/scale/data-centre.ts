@@ -8,7 +8,7 @@ import type { Endpoint } from '../../src/schemes/contract.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
 import { SECOND } from '../../src/sim/units.ts'
 import { DockerBench } from '../schemes/docker-bench.ts'
-import { pairsAnswered, startInTurn } from './traffic.ts'
+import { letPairsTalk, type Rule, startInTurn, type Talk } from './traffic.ts'
 
 export interface Size {
   readonly hosts: number
@@ -23,8 +23,7 @@ export interface ScaleResult {
   readonly addresses: number
   /** When the last was up, simulated seconds. */
   readonly upAfter: number
-  readonly pairs: number
-  readonly answered: number
+  readonly talk: Talk
   readonly events: number
   readonly imbalance: number
 }
@@ -90,8 +89,8 @@ function runAtOnce(centre: Centre, { hosts, perHost, pairs }: Size): ScaleResult
   const upAfter = simulator.now / SECOND
   simulator.run(simulator.now + centre.settle * SECOND)
   const up = readyEndpoints(world)
-  const answered = pairsAnswered(simulator, up, pairs)
-  return resultOf(world, { asked, up, upAfter, pairs, answered })
+  const talk = letPairsTalk(world, up, pairs, oneNetwork)
+  return resultOf(world, { asked, up, upAfter, talk })
 }
 
 /** An address of length 0 is one that its daemon still waits for. */
@@ -117,13 +116,18 @@ function worldOf({ network, mode, store }: Centre, hosts: number, perHost: numbe
   return buildWorld(loaded.scenarios[0]!, builtinSchemes)
 }
 
+const oneNetwork: Rule = () => null
+
+/** What is for another subnet leaves by the gateway bridge, and its host knows no way to it. */
+const ownNetworkOnly: Rule = ({ network }, to) => (network === to.network ? null : 'no_route_in')
+
 /** Each network spans so many hosts. */
 const SPAN = 20
 
 /** As many networks as a tenth of the hosts, so that each host is in two; ten starts a second. */
 function runClassic({ hosts, perHost, pairs }: Size): ScaleResult {
   const bench = new DockerBench(hosts)
-  const { simulator, ledger } = bench.lab
+  const { simulator } = bench.lab
   bench.startDaemons()
   const networks = Math.max(1, hosts / 10)
   for (let n = 0; n < networks; n++) {
@@ -134,8 +138,8 @@ function runClassic({ hosts, perHost, pairs }: Size): ScaleResult {
   const begin = (i: number) => bench.begin(`x${i}`, `n${i % networks}`, hostOf(i))
   const asked = hosts * perHost
   const { up, upAfter } = startInTurn(simulator, asked, begin)
-  const answered = pairsAnswered(simulator, up, pairs)
-  return resultOf({ simulator, ledger }, { asked, up, upAfter, pairs, answered })
+  const talk = letPairsTalk(bench.lab, up, pairs, ownNetworkOnly)
+  return resultOf(bench.lab, { asked, up, upAfter, talk })
 }
 
 function resultOf(

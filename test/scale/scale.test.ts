@@ -11,5 +11,8 @@ const total = size.hosts * size.perHost
 
 it.each(SCALE_CASES)(`${size.hosts} hosts: %s`, { timeout: DEEP ? 3_600_000 : 60_000 }, (name) => {
   const result = runScale(name, size)
-  expect(result).toMatchObject({ up: total, addresses: total, answered: size.pairs, imbalance: 0 })
+  expect(result).toMatchObject({ up: total, addresses: total, imbalance: 0 })
+  const { answered, refused, wrong } = result.talk
+  expect(wrong).toEqual([])
+  expect(answered + refused).toBe(size.pairs)
 })
