@@ -54,9 +54,16 @@ export class RandomLife {
       faults: hasFaults ? this.partitions() : [],
     })
     this.bench.runTo(subject.ready)
-    for (const [i, host] of HOSTS.entries()) {
-      this.note(`first${i + 1}`, host, this.bench.endpoint(`first${i + 1}`))
-    }
+    for (const [name, host, endpoint] of this.firstOnes()) this.note(name, host, endpoint)
+  }
+
+  /** They come at once: who has the lowest address was the first to be given one. */
+  private firstOnes(): (readonly [name: string, host: string, endpoint: Endpoint])[] {
+    const all = HOSTS.map((host, i) => {
+      const name = `first${i + 1}`
+      return [name, host, this.bench.endpoint(name)] as const
+    })
+    return all.toSorted(([, , a], [, , b]) => (a.address >>> 0) - (b.address >>> 0))
   }
 
   private partitions(): Sections[] {
