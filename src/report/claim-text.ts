@@ -25,13 +25,24 @@ function verdictLines(claim: ClaimVerdict, layout: Layout): string[] {
   for (const row of claim.rows) {
     if (row.circumstances !== circumstances) lines.push(...wrap(row.circumstances, columns, '  '))
     circumstances = row.circumstances
-    const place = [row.variant, row.panel].filter((each) => each !== null).join(', ')
-    const whose = place === '' || place === row.circumstances ? '' : `${place}: `
+    const place = placeOf(row)
+    const whose = place === '' ? '' : `${place}: `
     const answer = row.holds ? 'yes' : 'no'
-    const text = `${answer}: ${whose}${row.text}: ${row.shown}${rivalOf(row)} (line ${row.line})`
+    const text = `${answer}: ${whose}${row.text}: ${measuredOf(row)} (line ${row.line})`
     lines.push(...wrap(text, columns, '    ', 6))
   }
   return lines
+}
+
+/** Variant and panel, where they are not the circumstances already. */
+export function placeOf({ variant, panel, circumstances }: ClaimRow): string {
+  const place = [variant, panel].filter((each) => each !== null).join(', ')
+  return place === circumstances ? '' : place
+}
+
+/** The value, and how it stands to that of its rival. */
+export function measuredOf(row: ClaimRow): string {
+  return `${row.shown}${rivalOf(row)}`
 }
 
 function rivalOf({ against, direction, by, holds }: ClaimRow): string {
@@ -41,7 +52,7 @@ function rivalOf({ against, direction, by, holds }: ClaimRow): string {
 }
 
 /** The verdict as a sentence. */
-function conclusionOf({ verdict, holdsIf, failsIf }: ClaimVerdict): string {
+export function conclusionOf({ verdict, holdsIf, failsIf }: ClaimVerdict): string {
   switch (verdict) {
     case 'confirmed':
       return 'Confirmed.'

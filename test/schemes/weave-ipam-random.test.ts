@@ -116,14 +116,19 @@ class RandomLife {
 }
 
 describe('addresses of peers that share a ring', () => {
-  for (const seed of seeds('weave-hosts', 80, 'WEAVE_HOSTS_SEED')) {
-    it(`are never given twice, whatever befalls hosts and network: ${seed}`, () => {
-      const life = new RandomLife(seed)
-      for (let step = 0; step < STEPS; step++) life.step()
-      life.end()
-      expect(new Set(life.rings()).size).toBe(1)
-      life.bench.mesh.expectBalance()
-      expect(life.given).toBeGreaterThan(0)
-    })
-  }
+  const lives = seeds('weave-hosts', 80, 'WEAVE_HOSTS_SEED')
+  let given = 0
+  it.each(lives)('are never given twice, whatever befalls hosts and network: %s', (seed) => {
+    const life = new RandomLife(seed)
+    for (let step = 0; step < STEPS; step++) life.step()
+    life.end()
+    expect(new Set(life.rings()).size).toBe(1)
+    life.bench.mesh.expectBalance()
+    given += life.given
+  })
+
+  // Not in each: there are lives whose few askers all crash before they are answered.
+  it('are given', () => {
+    expect(given).toBeGreaterThanOrEqual(lives.length)
+  })
 })

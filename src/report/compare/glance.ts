@@ -32,21 +32,37 @@ const AFTER: readonly Choice[] = [
   { section: 'footprint', row: 'switch MACs', head: 'switch MACs' },
 ]
 
+interface Column {
+  readonly head: string
+  /** A value an entrant; empty where nothing was said. */
+  readonly values: readonly string[]
+}
+
+/** Of all rows that the comparison has, the first the most telling. */
+export function glanceColumns(
+  cells: readonly ComparedCell[],
+  entrants: readonly string[],
+): Column[] {
+  return [...BEFORE, ...speedsOf(cells), ...AFTER].flatMap(({ section, row, head }) => {
+    const own = cells.filter((cell) => cell.section === section && cell.row === row)
+    const texts = new Map(own.map(({ entrant, text }) => [entrant, text]))
+    const values = entrants.map((name) => texts.get(name) ?? '')
+    return own.length === 0 ? [] : [{ head, values }]
+  })
+}
+
 /** As many columns as there is room for; nothing where there is less to see than in two. */
 export function glance(
   cells: readonly ComparedCell[],
   entrants: readonly string[],
   layout: Layout,
 ): string[] {
-  const names = Math.max(0, ...entrants.map(widthOf))
   const columns: string[][] = []
-  let room = layout.columns - names
-  for (const { section, row, head } of [...BEFORE, ...speedsOf(cells), ...AFTER]) {
-    const own = cells.filter((cell) => cell.section === section && cell.row === row)
-    const texts = new Map(own.map(({ entrant, text }) => [entrant, text]))
-    const column = [fold(head, HEAD_WIDTH), ...entrants.map((name) => texts.get(name) ?? '')]
+  let room = layout.columns - Math.max(0, ...entrants.map(widthOf))
+  for (const { head, values } of glanceColumns(cells, entrants)) {
+    const column = [fold(head, HEAD_WIDTH), ...values]
     const width = Math.max(...column.flatMap((text) => text.split('\n').map(widthOf)))
-    if (own.length === 0 || width > VALUE_WIDTH || width + GAP > room) continue
+    if (width > VALUE_WIDTH || width + GAP > room) continue
     room -= width + GAP
     columns.push(column)
   }

@@ -4,6 +4,7 @@ import type { ComparisonResult } from '../../study/compare/compare.ts'
 import type { MetricUnit } from '../../study/sweep/metrics.ts'
 import type { BarChart } from '../charts/chart.ts'
 import { scaleOf } from '../charts/scale.ts'
+import { glanceColumns } from '../compare/glance.ts'
 import { NEEDS_HEAD, needsRows } from '../compare/needs-text.ts'
 import { formatTime, plural } from '../format.ts'
 import type { Block, Fact, Page, Section } from './page.ts'
@@ -34,6 +35,7 @@ export function comparePage(result: ComparisonResult, costs: CostsAbout, file: S
     facts: factsOf(result, costs),
     sections: [
       ...needsSections(result),
+      ...glanceSections(result),
       ...sections,
       ...(refused.length === 0 ? [] : [{ title: 'Refused', blocks: refused }]),
       { title: 'Scenario', blocks: [sourceBlock(file)] },
@@ -47,6 +49,16 @@ function needsSections({ candidates }: ComparisonResult): Section[] {
   const rows = needsRows(candidates)
   const caption = 'Who meets the needs of the file, by the cells below'
   return [{ title: 'Needs', blocks: [{ kind: 'table', caption, head: NEEDS_HEAD, rows }] }]
+}
+
+function glanceSections({ plan, cells }: ComparisonResult): Section[] {
+  const names = plan.entrants.map(({ name }) => name)
+  const columns = glanceColumns(cells, names)
+  if (columns.length < 2) return []
+  const head = ['', ...columns.map((column) => column.head)]
+  const rows = names.map((name, i) => [name, ...columns.map(({ values }) => values[i]!)])
+  const caption = 'The rows that tell most'
+  return [{ title: 'At a glance', blocks: [{ kind: 'table', caption, head, rows }] }]
 }
 
 function factsOf({ plan, total, missing }: ComparisonResult, costs: CostsAbout): Fact[] {

@@ -86,6 +86,8 @@ function hostText(fault: HostFault): string {
     }
     case 'leave':
       return `${fault.host} leaves ${fault.network ?? 'all networks'}`
+    case 'remove-network':
+      return `${fault.network} removed at ${fault.host}`
     case 'move':
       return `${fault.container} moves to ${fault.to}`
     case 'flush-rules':

@@ -1,8 +1,10 @@
+import { verdictsOf } from '../../study/claims.ts'
 import type { RunResult } from '../../study/result.ts'
 import { conclusions } from '../conclusions.ts'
 import { enumerate, formatRate, formatTime, plural } from '../format.ts'
 import { metricsOf } from '../metrics.ts'
 import { byPanel, circumstances, namesOf, reportRuns } from '../run-text.ts'
+import { claimSections } from './claim-sections.ts'
 import { failureTimeline } from './failure-timeline.ts'
 import type { Block, Fact, Page, Section, TableBlock } from './page.ts'
 import { type Group, runCharts } from './run-charts.ts'
@@ -43,13 +45,14 @@ export function runPage(runs: readonly ToldRun[], files: readonly SourceFile[]):
       isLone,
     )
   })
+  const claims = claimSections(verdictsOf(runs.map(({ result }) => result)))
   const lone = isLone ? first?.[0] : undefined
   const why = lone?.why.trim() ?? ''
   return {
     title: lone === undefined ? 'encap: several scenarios' : titleOf(lone),
     lead: [...(why === '' ? [] : [why]), ...(lone?.source ? [`Source: ${lone.source}`] : [])],
     facts: factsOf(runs.map(({ result }) => result)),
-    sections: [...sections, { title: 'Scenario', blocks: files.map(sourceBlock) }],
+    sections: [...claims, ...sections, { title: 'Scenario', blocks: files.map(sourceBlock) }],
   }
 }
 
