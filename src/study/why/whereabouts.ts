@@ -135,3 +135,9 @@ function push(lists: Map<string, NetDevice[]>, key: string, device: NetDevice): 
   if (list === undefined) lists.set(key, [device])
   else list.push(device)
 }
+
+/** The machine of a node, which may be a namespace of it. */
+export function machineAt(node: string, where: Whereabouts): string {
+  const namespace = where.namespace(node)
+  return namespace === null ? node : where.machineOf(namespace)
+}
