@@ -26,6 +26,7 @@ import type {
 } from './link-spec.ts'
 import { Macvlan } from './macvlan.ts'
 import { MacvlanPort } from './macvlan-port.ts'
+import { portOf } from './parent-port.ts'
 import { Tun } from './tun.ts'
 import { Veth } from './veth.ts'
 import { Vlan } from './vlan.ts'
@@ -165,16 +166,20 @@ function isUsable(device: NetDevice, namespace: NetNamespace): device is HostDev
   return device instanceof HostDevice && device.namespace === namespace
 }
 
-function makeMacvlan(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | LinkError {
-  // A macvlan on a macvlan is one on the real device.
-  const lower = spec.lower instanceof Macvlan ? spec.lower.lower : spec.lower
+/** The Ethernet device that a child's frames leave by: it may be in another namespace. */
+function parentFor(namespace: NetNamespace, lower: NetDevice): HostDevice | LinkError {
   if (!(lower instanceof HostDevice) || !hasEthernet(lower)) {
     return new LinkError('EINVAL', `${lower.name} is no Ethernet device`)
   }
-  if (lower.namespace.kernel !== namespace.kernel) {
-    return new LinkError('ENODEV', `${lower.name} is on another machine`)
-  }
-  const port = MacvlanPort.of(lower)
+  if (lower.namespace.kernel === namespace.kernel) return lower
+  return new LinkError('ENODEV', `${lower.name} is on another machine`)
+}
+
+function makeMacvlan(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | LinkError {
+  // A macvlan on a macvlan is one on the real device.
+  const lower = parentFor(namespace, spec.lower instanceof Macvlan ? spec.lower.lower : spec.lower)
+  if (lower instanceof LinkError) return lower
+  const port = portOf(lower, MacvlanPort)
   if (port === null) return new LinkError('EBUSY', `${lower.name} is in use by another device`)
   const mode = spec.mode ?? 'vepa'
   const isPassthru = mode === 'passthru'
@@ -192,14 +197,9 @@ function makeMacvlan(namespace: NetNamespace, spec: MacvlanSpec): Macvlan | Link
 
 function makeIpvlan(namespace: NetNamespace, spec: IpvlanSpec): Ipvlan | LinkError {
   // An ipvlan on an ipvlan is one on the real device.
-  const lower = spec.lower instanceof Ipvlan ? spec.lower.lower : spec.lower
-  if (!(lower instanceof HostDevice) || !hasEthernet(lower)) {
-    return new LinkError('EINVAL', `${lower.name} is no Ethernet device`)
-  }
-  if (lower.namespace.kernel !== namespace.kernel) {
-    return new LinkError('ENODEV', `${lower.name} is on another machine`)
-  }
-  const port = IpvlanPort.of(lower)
+  const lower = parentFor(namespace, spec.lower instanceof Ipvlan ? spec.lower.lower : spec.lower)
+  if (lower instanceof LinkError) return lower
+  const port = portOf(lower, IpvlanPort)
   if (port === null) return new LinkError('EBUSY', `${lower.name} is in use by another device`)
   port.setMode(spec.mode ?? 'l3', spec.flag ?? 'bridge')
   return new Ipvlan(namespace, spec.name, lower.mtu, port)

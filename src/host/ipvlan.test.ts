@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DeviceBench, hostDevice, made } from '../../test/device-bench.ts'
 import type { NetNamespace } from '../stack/namespace.ts'
+import type { Netfilter } from '../stack/netfilter/netfilter.ts'
 import { formatIpv4, ipv4, prefix } from '../wire/ipv4-address.ts'
 import { BROADCAST_MAC, mac } from '../wire/mac-address.ts'
 import { Commands } from './commands.ts'
@@ -45,9 +46,22 @@ class IpvlanLab extends DeviceBench {
     device.setUp(true)
     namespace.addAddress(device, { address: ipv4(address), length: 24 })
     const device0 = { destination: prefix('0.0.0.0/0'), device, scope: 'link' } as const
-    if (mode === 'l3') namespace.routes.replace(device0)
+    if (mode !== 'l2') namespace.routes.replace(device0)
     this.children.set(name, namespace)
     return device
+  }
+
+  /** On h2 routes to the children of h1, and on h1 to that of h2. */
+  routeBack(): void {
+    for (const [host, via, children] of [
+      [this.h2, '192.168.50.11', [101, 102]],
+      [this.h1, '192.168.50.12', [103]],
+    ] as const) {
+      for (const last of children) {
+        const dst = prefix(`192.168.50.${last}/32`)
+        new Commands(host).route.replace({ dst, via: ipv4(via) })
+      }
+    }
   }
 
   at(name: string): NetNamespace {
@@ -161,6 +175,89 @@ describe('Ipvlan', () => {
     const { address } = lab.h1.devices[0]!.addresses[0]!
     expect(formatIpv4(address)).toBe('192.168.50.11')
     expect(lab.drops()['neighbour_failed']).toBe(1)
+  })
+
+  it('in mode l3s leaves packets to the rules of the host, which its children do not see in l3', () => {
+    const seen = (['l3', 'l3s'] as const).map((mode) => {
+      const lab = new IpvlanLab(mode)
+      const a = lab.at('a')
+      const rules = new Commands(lab.h1).iptables
+      const inside = new Commands(a).iptables
+      lab.routeBack()
+      for (const hook of ['INPUT', 'OUTPUT']) rules.run(`-A ${hook} -p icmp -j ACCEPT`)
+      inside.run('-A INPUT -p icmp -j DROP')
+      const tap = lab.record(hostDevice(a, 'eth0'))
+      const isAnswered = lab.ping(a, '192.168.50.12')
+      expect(lab.ledger.imbalance()).toBe(0)
+      const packets = (lab.h1.filter as Netfilter)
+        .table('filter')
+        .list()
+        .flatMap(({ rules }) => rules)
+      return {
+        isAnswered,
+        counted: packets.map((rule) => rule.packets),
+        tapped: tap.filter(({ direction }) => direction === 'in').length,
+        received: hostDevice(a, 'eth0').rxPackets,
+      }
+    })
+    expect(seen).toEqual([
+      // What comes in skips the host's INPUT and meets the child's.
+      { isAnswered: 'no reply', counted: [0, 1], tapped: 1, received: 1 },
+      // It passes the host's INPUT instead of the child's device, whose counters know of it all the same.
+      { isAnswered: true, counted: [1, 1], tapped: 0, received: 1 },
+    ])
+  })
+
+  it('in mode l3s lets the host track connections of children, and publish ports of theirs', () => {
+    const reached = (['l3', 'l3s'] as const).map((mode) => {
+      const lab = new IpvlanLab(mode)
+      lab.routeBack()
+      const { iptables } = new Commands(lab.h1)
+      iptables.run(
+        '-t nat -A PREROUTING -d 192.168.50.11 -p icmp -j DNAT --to-destination 192.168.50.101',
+      )
+      iptables.run('-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT')
+      iptables.run('-A INPUT -d 192.168.50.102 -j DROP')
+      const results = [
+        lab.ping(lab.at('b'), '192.168.50.12'),
+        lab.ping(lab.h2, '192.168.50.102'),
+        lab.ping(lab.h2, '192.168.50.11'),
+      ]
+      expect(lab.ledger.imbalance()).toBe(0)
+      return { results, received: hostDevice(lab.at('a'), 'eth0').rxPackets }
+    })
+    expect(reached).toEqual([
+      { results: [true, true, 'no reply'], received: 0 },
+      { results: [true, 'no reply', true], received: 1 },
+    ])
+  })
+
+  it('in mode l3s makes fragments whole in the host, and refuses sources that are its own', () => {
+    const lab = new IpvlanLab('l3s')
+    lab.routeBack()
+    const big = { bytes: 4000, dontFragment: false }
+    expect(lab.ping(lab.at('a'), '192.168.50.12', big)).toBe(true)
+    expect(hostDevice(lab.at('a'), 'eth0').rxPackets).toBe(1)
+    const { iptables } = new Commands(lab.h2)
+    iptables.run('-t nat -A POSTROUTING -p icmp -j SNAT --to-source 192.168.50.101')
+    expect(lab.ping(lab.h2, '192.168.50.101')).toBe('no reply')
+    // Nobody's: the host would have to route it back.
+    expect(lab.drops()).toMatchObject({ forwarding_disabled: 1 })
+    expect(lab.ledger.imbalance()).toBe(0)
+    expect(lab.ledger.held()).toBe(0)
+  })
+
+  it('leaves mode l3s with its last child', () => {
+    const lab = new IpvlanLab('l3s')
+    const lower = hostDevice(lab.h1, 'eth0')
+    expect(lower.l3mdev).toBe(lower.rxHandler)
+    for (const name of ['a', 'b']) hostDevice(lab.at(name), 'eth0').remove()
+    expect([lower.l3mdev, lower.rxHandler]).toEqual([null, null])
+    lab.child('later', lab.h1, '192.168.50.105')
+    expect(lower.l3mdev).toBe(lower.rxHandler)
+    made(linkAdd(lab.h1, { type: 'ipvlan', name: 'l2', lower, mode: 'l2' }))
+    expect(lower.l3mdev).toBeNull()
+    expect(hostDevice(lab.at('later'), 'eth0').noArp).toBe(false)
   })
 
   it('shares its parent with no macvlan, goes with it, and has its MTU', () => {

@@ -6,8 +6,8 @@ import { HostDevice } from './host-device.ts'
 import type { IpvlanPort } from './ipvlan-port.ts'
 import { dropTooBig, fits, scrub } from './scrub.ts'
 
-/** L3 with the rules of the host (l3s) is not modelled. */
-export type IpvlanMode = 'l2' | 'l3'
+/** `l3s` is l3 in which what comes in passes the rules of the host. */
+export type IpvlanMode = 'l2' | 'l3' | 'l3s'
 /** How children of one parent see each other. */
 export type IpvlanFlag = 'bridge' | 'private' | 'vepa'
 
@@ -45,8 +45,8 @@ export class Ipvlan extends HostDevice {
   /** ipvlan_queue_xmit. */
   protected transmit(frame: Frame): void {
     this.namespace.spend(STAGE_MACVLAN, frame)
-    if (this.port.mode === 'l3') this.transmitL3(frame)
-    else this.transmitL2(frame)
+    if (this.port.mode === 'l2') this.transmitL2(frame)
+    else this.transmitL3(frame)
   }
 
   private transmitL2(frame: Frame): void {

@@ -1,15 +1,11 @@
-import { Ring } from '../cpu/ring.ts'
-import { STAGE_CLONE, STAGE_MACVLAN } from '../cpu/stage.ts'
-import type { Schedulable } from '../cpu/task.ts'
+import { STAGE_MACVLAN } from '../cpu/stage.ts'
 import { MacTable } from '../link/mac-table.ts'
-import type { Holder } from '../measure/ledger.ts'
-import type { NetDevice, RxHandler } from '../stack/device.ts'
-import type { Kernel } from '../stack/kernel.ts'
+import type { NetDevice } from '../stack/device.ts'
 import type { Frame } from '../wire/frame.ts'
 import { type MacAddress, macHi, macLo } from '../wire/mac-address.ts'
-import type { HostDevice, LinkChange, LinkWatcher } from './host-device.ts'
+import type { HostDevice, LinkChange } from './host-device.ts'
 import type { Macvlan, MacvlanMode } from './macvlan.ts'
-import { dropTooBig, fits, scrub } from './scrub.ts'
+import { ParentPort, type PortKind } from './parent-port.ts'
 
 /** Modes as bits, so that a broadcast can be for several of them (include/uapi/linux/if_link.h). */
 export const MODE_BITS: Readonly<Record<MacvlanMode, number>> = {
@@ -20,43 +16,26 @@ export const MODE_BITS: Readonly<Record<MacvlanMode, number>> = {
 }
 const ALL_MODES = 15
 
-/** Frames that wait to be copied to the children (bc_queue_len). */
-const BROADCAST_QUEUE_FRAMES = 1000
+const KIND: PortKind = {
+  stage: 'macvlan',
+  overflow: 'macvlan_broadcast_queue',
+  noChild: 'macvlan_no_child',
+}
 
 /**
- * What the parent of macvlan devices does (drivers/net/macvlan.c): it takes its frames before its own
- * protocols do and hands them to the child with the destination's MAC. Group frames go on to the
- * parent's own stack, and to the children by a work queue of limited length.
+ * What the parent of macvlan devices does (drivers/net/macvlan.c): it hands a frame to the child with
+ * the destination's MAC. Group frames go on to the parent's own stack as well.
  */
-export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
-  readonly lower: HostDevice
-  readonly children: Macvlan[] = []
-  /** Group frames that found the queue full. */
-  queueOverflows = 0
-  private readonly kernel: Kernel
+export class MacvlanPort extends ParentPort<Macvlan> {
   /** MAC to position in `slots`. */
   private readonly table = new MacTable({ capacity: 0, ageing: Infinity })
   private readonly slots: (Macvlan | null)[] = []
-  private readonly frames = new Ring<Frame>()
-  private readonly sources = new Ring<Macvlan | null>()
-  private readonly worker: Schedulable
   /** The lower device's address at the first child: one in mode passthru may have changed it since. */
   private readonly permanentMac: MacAddress
 
-  private constructor(lower: HostDevice) {
-    this.lower = lower
+  constructor(lower: HostDevice) {
+    super(lower, KIND)
     this.permanentMac = lower.mac
-    this.kernel = lower.namespace.kernel
-    this.worker = this.kernel.task(`kworker/${lower.label}`, () => this.work())
-    this.kernel.ledger.addHolder(this)
-    lower.rxHandler = this
-    lower.watch(this)
-  }
-
-  /** The port of `lower`, made at the first child; null when something else handles its frames. */
-  static of(lower: HostDevice): MacvlanPort | null {
-    if (lower.rxHandler instanceof MacvlanPort) return lower.rxHandler
-    return lower.rxHandler === null ? new MacvlanPort(lower) : null
   }
 
   get isPassthru(): boolean {
@@ -70,14 +49,8 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
 
   remove(child: Macvlan): void {
     this.leave(child, child.mac)
-    this.children.splice(this.children.indexOf(child), 1)
+    this.forget(child)
     if (this.children.length > 0) return
-    for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) {
-      child.namespace.drop(frame, 'namespace_gone', this.lower)
-      this.sources.shift()
-    }
-    this.lower.rxHandler = null
-    this.lower.unwatch(this)
     if (child.mode === 'passthru' && this.lower.mac !== this.permanentMac) {
       this.lower.setMac(this.permanentMac)
     }
@@ -132,41 +105,17 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
       this.kernel.netifRx(frame, source)
       return null
     }
-    if (this.children.some(isUp)) this.enqueue(frame, source)
+    if (this.children.some(isUp)) this.enqueueCopy(frame, source)
     return frame
   }
 
-  private enqueue(frame: Frame, source: Macvlan | null): void {
-    frame.shared = true
-    this.kernel.ledger.copied++
-    this.lower.namespace.spend(STAGE_CLONE, frame)
-    if (this.frames.length >= BROADCAST_QUEUE_FRAMES) {
-      this.queueOverflows++
-      this.lower.namespace.drop(frame, 'macvlan_broadcast_queue', this.lower)
-      return
-    }
-    this.frames.push(frame)
-    this.sources.push(source)
-    if (frame.trace !== 0) this.lower.namespace.charge('queue', frame, 'broadcasts', this.lower)
-    this.worker.wake()
-  }
-
-  /** macvlan_process_broadcast, in a kernel worker: one frame. @returns whether there are more. */
-  private work(): boolean {
-    const frame = this.frames.shift()
-    if (frame === undefined) return false
-    this.deliverQueued(frame, this.sources.shift() ?? null)
-    return this.frames.length > 0
-  }
-
-  private deliverQueued(frame: Frame, source: Macvlan | null): void {
+  /** macvlan_process_broadcast. */
+  protected deliverQueued(frame: Frame, source: Macvlan | null): void {
     let modes = ALL_MODES
     if (source?.mode === 'vepa') modes = MODE_BITS.vepa | MODE_BITS.bridge
     // Children in bridge mode saw the frame already when their sibling sent it.
     else if (source !== null) modes = MODE_BITS.vepa
-    const copies = this.broadcast(frame, source, modes, false)
-    if (copies > 0) this.kernel.ledger.consumed++
-    else this.lower.namespace.drop(frame, 'macvlan_no_child', this.lower)
+    this.finish(frame, this.broadcast(frame, source, modes, false))
   }
 
   /**
@@ -179,19 +128,9 @@ export class MacvlanPort implements RxHandler, Holder, LinkWatcher {
     for (const child of this.children) {
       if (child === source || !child.up || (MODE_BITS[child.mode] & modes) === 0) continue
       copies++
-      frame.shared = true
-      this.kernel.ledger.copied++
-      this.lower.namespace.spend(STAGE_CLONE, frame)
-      if (frame.trace !== 0) this.lower.namespace.charge('macvlan', frame, child, this.lower)
-      if (!isLocal) this.kernel.netifRx(frame, child)
-      else if (!fits(frame, child)) dropTooBig(frame, child)
-      else this.kernel.netifRx(scrub(frame, true), child)
+      this.copyTo(child, frame, isLocal)
     }
     return copies
-  }
-
-  heldFrames(): number {
-    return this.frames.length
   }
 
   linkChanged(lower: HostDevice, change: LinkChange): void {

@@ -204,6 +204,7 @@ function vxlanWords(data: Details): string[] {
   const range = data['port_range'] as { readonly low: number; readonly high: number }
   const named = (word: string, value: unknown) => (value === undefined ? [] : [`${word} ${value}`])
   return [
+    ...(data['external'] === true ? ['external'] : []),
     `id ${data['id']}`,
     ...named('remote', data['remote']),
     ...named('local', data['local']),

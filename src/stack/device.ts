@@ -21,6 +21,12 @@ export interface RxHandler {
   handleFrame(frame: Frame, device: NetDevice): Frame | null
 }
 
+/** Whose parent hands packets to devices of other namespaces once the rules have seen them (l3mdev_ops). */
+export interface L3Master {
+  /** The device whose namespace a packet is for; null = none, the packet is the host's. */
+  receiverOf(frame: Frame): NetDevice | null
+}
+
 /** A network device of a Linux namespace: `transmit` is its driver, `receive` the way up. */
 export abstract class NetDevice {
   /** As `ip -d link` prints it: veth, bridge, vxlan ...; empty for a physical NIC. */
@@ -38,6 +44,7 @@ export abstract class NetDevice {
   /** Rendered by `ip link` as `master`; set with the receive handler of a bridge port. */
   master: NetDevice | null = null
   rxHandler: RxHandler | null = null
+  l3mdev: L3Master | null = null
   /** 802.1Q devices on top, by VLAN id; null while there are none. */
   vlans: Map<number, NetDevice> | null = null
   /** Replaced as a whole when it changes: devices without addresses share one list. */

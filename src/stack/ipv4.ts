@@ -85,6 +85,10 @@ export class Ipv4 {
       if (passed === null) return
       frame = passed
     }
+    if (device.l3mdev !== null) {
+      const receiver = device.l3mdev.receiverOf(frame)
+      if (receiver !== null && this.deliverFor(receiver, frame, device)) return
+    }
     const { ipDst } = frame
     if (namespace.hasAddress(ipDst)) {
       if (this.checkSource(frame, device)) this.deliver(frame, device)
@@ -104,6 +108,21 @@ export class Ipv4 {
       return namespace.drop(frame, 'forwarding_disabled', device)
     }
     this.forward(frame, device)
+  }
+
+  /**
+   * l3mdev_ip_rcv: a packet for a device of another namespace, which must approve of the source, is
+   * delivered there by way of this one's INPUT. @returns whether it was.
+   */
+  private deliverFor(receiver: NetDevice, frame: Frame, device: NetDevice): boolean {
+    const { ipv4 } = receiver.namespace
+    if (ipv4.sourceFault(frame.ipSrc, receiver) !== null) return false
+    const passed = this.input(frame, device)
+    if (passed === null) return true
+    receiver.rxPackets++
+    receiver.rxBytes += passed.length
+    ipv4.handOver(passed, receiver)
+    return true
   }
 
   private checkSource(frame: Frame, device: NetDevice): boolean {
@@ -180,20 +199,22 @@ export class Ipv4 {
     }
   }
 
-  /** ip_local_deliver. */
-  private deliver(original: Frame, device: NetDevice): void {
+  private deliver(frame: Frame, device: NetDevice): void {
+    const passed = this.input(frame, device)
+    if (passed !== null) this.handOver(passed, device)
+  }
+
+  /** ip_local_deliver: a whole datagram that INPUT let through, or null. */
+  private input(frame: Frame, device: NetDevice): Frame | null {
     const { namespace } = this
-    let frame = original
-    if (frame.isFragment) {
-      const whole = namespace.fragments.assemble(frame, device)
-      if (whole === null) return
-      frame = whole
-    }
-    if (namespace.filter !== null) {
-      const passed = namespace.filter.run(HOOK_INPUT, frame, device, null)
-      if (passed === null) return
-      frame = passed
-    }
+    const whole = frame.isFragment ? namespace.fragments.assemble(frame, device) : frame
+    if (whole === null || namespace.filter === null) return whole
+    return namespace.filter.run(HOOK_INPUT, whole, device, null)
+  }
+
+  /** ip_local_deliver_finish. */
+  private handOver(frame: Frame, device: NetDevice): void {
+    const { namespace } = this
     if (frame.trace !== 0) namespace.charge('local_deliver', frame, undefined, device)
     if (frame.protocol === PROTOCOL_TCP) return namespace.sockets.tcp.receive(frame, device)
     if (frame.protocol === PROTOCOL_UDP) return namespace.sockets.receiveUdp(frame, device)

@@ -157,26 +157,29 @@ export class Neighbour {
     if (queue) for (const frame of queue) this.output(frame)
   }
 
-  /** What waits here is lost; each packet's sender is told (arp_error_report). */
+  /**
+   * neigh_invalidate: what waits here is lost, and its sender is told, packet by packet, until somebody
+   * has asked for this neighbour again meanwhile: then the rest, his packet too, is dropped untold.
+   */
   private invalidate(): void {
-    const { queue } = this
-    this.queue = null
-    this.queueTruesize = 0
-    if (queue) for (const frame of queue) this.table.linkFailure(frame, this)
+    while (this.state === 'FAILED' && this.queue !== null && this.queue.length > 0) {
+      this.table.linkFailure(this.queue.shift()!, this)
+    }
+    this.purge('neighbour_failed')
   }
 
   /** The entry is removed: what waits here is dropped without an error. */
   discard(): void {
     this.dead = true
     if (this.timer) this.table.timers.cancel(this.timer)
+    this.purge('neighbour_dead')
+  }
+
+  private purge(reason: 'neighbour_failed' | 'neighbour_dead'): void {
     const { queue } = this
     this.queue = null
     this.queueTruesize = 0
-    if (queue) {
-      for (const frame of queue) {
-        this.table.namespace.drop(frame, 'neighbour_dead', this.device, this)
-      }
-    }
+    for (const frame of queue ?? []) this.table.namespace.drop(frame, reason, this.device, this)
   }
 
   private change(state: NudState): void {

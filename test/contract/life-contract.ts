@@ -6,7 +6,7 @@ import { SECOND } from '../../src/sim/units.ts'
 import { formatIpv4 } from '../../src/wire/ipv4-address.ts'
 import { formatMac } from '../../src/wire/mac-address.ts'
 import { Bench, type Sections } from './bench.ts'
-import type { ContractTest, SchemeContract } from './scheme-contract.ts'
+import { type ContractTest, type SchemeContract, sharedSections } from './scheme-contract.ts'
 
 /** Most that a network may take to be whole again after what befell it. */
 const HEALING = 120 * SECOND
@@ -16,8 +16,7 @@ const FAULT_END = 40
 
 export function lifeContract(contract: SchemeContract): void {
   const { name, scheme, options = {}, store, settle, skip = [] } = contract
-  const shared: Sections = store === undefined ? {} : { store }
-
+  const shared = sharedSections(contract)
   const NO_STORE = { test: 'store outage', reason: 'it has no store' } as const
   const reasons = store === undefined ? [...skip, NO_STORE] : skip
   const test = (key: ContractTest, title: string, body: () => void) => {
@@ -33,12 +32,9 @@ export function lifeContract(contract: SchemeContract): void {
 
   /** Containers of the file, and whom `a` is to reach. */
   const pairs = (lab: Bench) => {
-    const [a, b, c] = ['a', 'b', 'c'].map((each) => lab.endpoint(each)) as [
-      Endpoint,
-      Endpoint,
-      Endpoint,
-    ]
-    return { a, b, c, peers: [...(hasNear ? [b] : []), ...(hasFar ? [c] : [])] }
+    const [a, c] = [lab.endpoint('a'), lab.endpoint('c')]
+    const near = hasNear ? [lab.endpoint('b')] : []
+    return { a, c, near, peers: [...near, ...(hasFar ? [c] : [])] }
   }
 
   describe(`the contract of schemes, coming and going: ${name}`, () => {
@@ -99,10 +95,10 @@ export function lifeContract(contract: SchemeContract): void {
 
     test('host crash', 'a host that loses its power harms no other, and comes back', () => {
       const lab = bench({ at: `${FAULT_AT}s`, until: `${FAULT_END}s`, crash: 'h2' })
-      const { a, b } = pairs(lab)
+      const { a, near } = pairs(lab)
       lab.runTo((FAULT_AT + 1) * SECOND)
       expect(lab.world.endpoints.get('c')).toEqual([])
-      if (hasNear) {
+      for (const b of near) {
         expect(lab.reaches(a.namespace, b.address)).toBe(true)
         const meanwhile = lab.mustAttachWithin(HEALING, 'meanwhile', 'h1')
         expect(lab.reaches(meanwhile.namespace, a.address)).toBe(true)

@@ -14,16 +14,16 @@ const scheme = (name: string) => builtinSchemes.get(name)!
 const NO_NAMESPACE = 'containers are processes of the host and have its address'
 
 const NO_SIBLINGS = 'the switch sends no frame back, so that children of one host do not meet'
-const NEEDS_SIBLINGS = [
+const NEEDS_SIBLINGS = ['same host', 'taken address', 'detach'] as const
+const ONE_CHILD = 'a parent in mode passthru has room for one child'
+const NEEDS_ROOM = [
   'same host',
-  'taken address',
+  'exhaustion',
   'detach',
   'unsent',
-  'sizes',
   'many containers',
   'churn',
   'daemon restart',
-  'host crash',
   'move',
 ] as const
 const DEAF_PARENT = {
@@ -65,6 +65,11 @@ function calicoSkips({ encapsulation, orchestrator }: Readonly<Record<string, st
   }
   if (orchestrator !== undefined) {
     skips.push({ test: 'own addresses', reason: 'the driver gives all containers one MAC' })
+    skips.push({ test: 'jumbo', reason: 'the driver leaves its devices at 1500' })
+    skips.push({
+      test: 'exhaustion',
+      reason: 'blocks have 64 addresses: see calico-etcd-v2.test.ts',
+    })
   }
   return skips
 }
@@ -119,7 +124,7 @@ const CONTRACTS: readonly SchemeContract[] = [
   ...['private', 'vepa'].map((mode) => ({
     name: `macvlan/${mode}`,
     scheme: scheme('macvlan'),
-    options: { mode },
+    options: { mode, restart: 'always' },
     small: { mode, subnet: '10.20.0.0/28' },
     skip: [
       DEAF_PARENT,
@@ -128,23 +133,30 @@ const CONTRACTS: readonly SchemeContract[] = [
     ],
   })),
   {
+    name: 'macvlan/passthru',
+    scheme: scheme('macvlan'),
+    options: { mode: 'passthru', liveRestore: true },
+    perHost: 1,
+    skip: [DEAF_PARENT, ...NEEDS_ROOM.map((test) => ({ test, reason: ONE_CHILD }))],
+  },
+  {
     name: 'ipvlan/l2',
     scheme: scheme('ipvlan'),
     options: { liveRestore: true },
     small: { subnet: '10.20.0.0/28' },
     skip: [DEAF_PARENT, ONE_MAC],
   },
-  {
-    name: 'ipvlan/l3',
+  ...['l3', 'l3s'].map((mode) => ({
+    name: `ipvlan/${mode}`,
     scheme: scheme('ipvlan'),
-    options: { mode: 'l3', hostRoutes: true, liveRestore: true },
-    small: { mode: 'l3', subnet: '10.20.0.0/28' },
+    options: { mode, hostRoutes: true, liveRestore: true },
+    small: { mode, subnet: '10.20.0.0/28' },
     skip: [
       DEAF_PARENT,
       ONE_MAC,
-      { test: 'unsent', reason: 'packets wait at the host, which asks for neighbours' },
+      { test: 'unsent', reason: 'packets wait at the host, which asks for neighbours' } as const,
     ],
-  },
+  })),
   ...[
     { backend: 'vxlan' },
     { backend: 'vxlan', directRouting: true },
@@ -191,7 +203,7 @@ const CONTRACTS: readonly SchemeContract[] = [
     { encapsulation: 'vxlan-crosssubnet' },
     { encapsulation: 'none', orchestrator: 'libnetwork' },
   ].map((options) => ({
-    name: `calico/${options.encapsulation}${options.orchestrator ? ', libnetwork' : ''}`,
+    name: `calico/${options.encapsulation}${options.orchestrator ? ', libnetwork on etcd v2' : ''}`,
     scheme: scheme('calico'),
     options,
     small: { ...options, subnet: '172.16.0.0/28', blockSize: 29 },
@@ -202,6 +214,7 @@ const CONTRACTS: readonly SchemeContract[] = [
   })),
   ...[
     { variant: 'fastdp', options: {} },
+    { variant: 'fastdp, unbridged', options: { bridgedFastdp: false } },
     { variant: 'fastdp, encrypted', options: { password: 'secret' } },
     { variant: 'sleeve', options: { fastdp: false } },
     { variant: 'fastdp and sleeve, exposed', options: { fastdp: ['h1'], expose: true } },

@@ -15,6 +15,7 @@ const contractExport = z.strictObject({
   small: section.exactOptional(),
   store: section.exactOptional(),
   settle: z.number().nonnegative().exactOptional(),
+  perHost: z.literal(1).exactOptional(),
   startsWithin: z.string().exactOptional(),
   skip: z.array(skip).exactOptional(),
 })

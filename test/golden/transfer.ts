@@ -32,6 +32,27 @@ export function reduceTransfer(frames: readonly TextFrame[]): TextFrame[] {
   return kept
 }
 
+/** Without data of which the same sender has sent all before. */
+export function firstCopies(frames: readonly TextFrame[]): TextFrame[] {
+  const sent = new Map<string, Range[]>()
+  return frames.filter((frame) => {
+    const range = rangeOf(frame)
+    if (range === null) return true
+    const sender = tcpOf(frame)!.get('sport')!
+    const before = sent.get(sender) ?? []
+    sent.set(sender, [...before, range])
+    return !isCovered(range, before)
+  })
+}
+
+function isCovered({ from, length }: Range, by: readonly Range[]): boolean {
+  let next = from
+  for (const other of [...by].sort((a, b) => a.from - b.from)) {
+    if (other.from <= next) next = Math.max(next, other.from + other.length)
+  }
+  return next >= from + length
+}
+
 function reduceHeader(
   tcp: ReadonlyMap<string, string>,
   starts: Map<string, Start>,

@@ -1,11 +1,11 @@
 /** The probes of the kernel lab in the simulator: what ran, and what it said. */
 import type { TextFrame } from '../golden/text.ts'
-import type { Lab } from '../lab/lab.ts'
+import { hostAddress, type Lab } from '../lab/lab.ts'
 import { PingRun, type UdpCount, udpSend, udpServer } from '../lab/probes.ts'
 import type { Setup } from '../lab/schemes.ts'
 import { TcpClient, TcpServer } from '../lab/tcp-programs.ts'
 
-export type Probe = 'ping' | 'udp100' | 'udp4000' | 'df1472' | 'tcp200k' | 'arpnx' | 'isol'
+export type Probe = 'ping' | 'udp100' | 'udp4000' | 'df1472' | 'tcp200k' | 'arpnx' | 'isol' | 'masq'
 
 export const POINTS = ['underlay', 'ctr', 'br', 'gwbr'] as const
 export type PointName = (typeof POINTS)[number]
@@ -17,6 +17,8 @@ const SECOND = 1e12
 export interface Recording {
   readonly probe: Probe
   readonly points: Readonly<PerPoint<readonly TextFrame[]>>
+  /** How many errors ping was told of. */
+  readonly errors: number
 }
 
 /** Schedules a probe's programs. @returns what gives the lines that they said. */
@@ -27,7 +29,8 @@ export function schedule(
   origin: number,
 ): () => string[] {
   const { probe } = recording
-  const frames = recording.points[setup.source === 'h1' ? 'underlay' : 'ctr']!
+  const { points } = recording
+  const frames = (setup.source === 'h1' || probe === 'masq' ? points.underlay : points.ctr)!
   const first = origin + frames[0]!.time * SECOND
   const requests = echoTimes(frames).map((times) => times.map((time) => origin + time * SECOND))
   switch (probe) {
@@ -41,18 +44,21 @@ export function schedule(
       return dfProbe(lab, setup, requests)
     case 'tcp200k':
       return transferProbe(lab, setup, first)
-    case 'arpnx': {
+    case 'arpnx':
       // Where a router takes the requests they were seen.
-      const times = requests[0] ?? [first, first + 1.02 * SECOND, first + 2.04 * SECOND]
-      const command = { destination: setup.missing, times, oneMoreAtAnswer: true }
-      const run = new PingRun(lab, setup.source, command)
-      return () => run.lines()
-    }
+      return missingProbe(
+        lab,
+        setup,
+        requests[0] ?? [first, first + 1.02 * SECOND, first + 2.04 * SECOND],
+        recording.errors,
+      )
     case 'isol': {
       const gateway = recording.points.gwbr
       if (gateway !== undefined) return overlayIsolationProbe(lab, setup, origin, gateway, first)
       return isolationProbe(lab, setup, [first, ...requests[0]!.slice(1)])
     }
+    case 'masq':
+      return outsideProbe(lab, setup, requests[0]!)
     default:
       return probe satisfies never
   }
@@ -127,6 +133,38 @@ function dfProbe(lab: Lab, setup: Setup, requests: number[][]): () => string[] {
   return () => [...big.lines(), ...small.lines()]
 }
 
+/**
+ * Pings of an address that nobody has; the fourth is due when the neighbour has failed. With one error
+ * alone it was sent by another CPU between the first of the three errors and the second.
+ */
+function missingProbe(
+  lab: Lab,
+  { source, missing: destination }: Setup,
+  times: readonly number[],
+  errors: number,
+): () => string[] {
+  const isBetween = errors === 1
+  const run = new PingRun(lab, source, { destination, times, oneMoreAtAnswer: !isBetween })
+  if (isBetween) {
+    const loopback = lab.namespace(source).loopback
+    loopback.tap = {
+      frame: () => {
+        loopback.tap = null
+        run.send()
+      },
+    }
+  }
+  return () => run.lines()
+}
+
+/** Pings of the other host, of which the neighbours are known already. */
+function outsideProbe(lab: Lab, { source }: Setup, times: readonly number[]): () => string[] {
+  const destination = hostAddress(2)
+  new PingRun(lab, source, { destination, times: [times[0]! - 0.5 * SECOND] })
+  const run = new PingRun(lab, source, { destination, times })
+  return () => run.lines()
+}
+
 function isolationProbe(lab: Lab, setup: Setup, times: number[]): () => string[] {
   const { source, other, intruder } = setup
   const destination = other!
@@ -139,6 +177,7 @@ function isolationProbe(lab: Lab, setup: Setup, times: number[]): () => string[]
     lab.on(source).addr.add(intruder, 'eth0')
   })
   const run = new PingRun(lab, source, { destination, times })
+  lab.simulator.callAt(times.at(-1)! + 0.2 * SECOND, () => removeIntruder(lab, source))
   return () => [...attempt.lines(), ...run.lines()]
 }
 
@@ -167,9 +206,11 @@ function overlayIsolationProbe(
     ping(other!, last),
   ]
   lab.simulator.callAt(lastStart - 0.01 * SECOND, () => lab.on(source).addr.add(intruder!, 'eth0'))
-  lab.simulator.callAt(last[1]! + 1.01 * SECOND, () => {
-    const device = lab.device(source, 'eth0')
-    lab.namespace(source).removeAddress(device, device.addresses[1]!)
-  })
+  lab.simulator.callAt(last[1]! + 1.01 * SECOND, () => removeIntruder(lab, source))
   return () => runs.flatMap((run) => run.lines())
+}
+
+function removeIntruder(lab: Lab, source: string): void {
+  const device = lab.device(source, 'eth0')
+  lab.namespace(source).removeAddress(device, device.addresses[1]!)
 }

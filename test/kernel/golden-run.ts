@@ -36,7 +36,16 @@ export interface RunOptions {
   readonly costs?: CostProfile
   /** Takes what passes the points as well. */
   readonly capture?: Capture
+  /** What is compared, where that is not all that was sent. */
+  readonly select?: Readonly<Record<'kernel' | 'ours', Select>>
 }
+
+/** Frames of one point of one probe; of `kernel` transfers are reduced already. */
+export type Select = (
+  frames: readonly TextFrame[],
+  point: PointName,
+  probe: Probe,
+) => readonly TextFrame[]
 
 /** Of a transfer the two sides are cut alike, as far as they can be: see alignTransfers. */
 export type RunPart = Part & Partial<AlignedTransfers>
@@ -79,7 +88,9 @@ function recordings(scheme: string, probes: readonly Probe[]): Recording[] {
       const seen = POINTS.filter((point) => existsSync(goldenFile(scheme, `${probe}-${point}`)))
       const framesAt = (point: PointName) => parseGolden(goldenText(scheme, `${probe}-${point}`))
       const points = Object.fromEntries(seen.map((point) => [point, framesAt(point)]))
-      return { probe, points: points as PerPoint<TextFrame[]> }
+      const said = goldenLog(scheme).get(probe)?.join('\n') ?? ''
+      const errors = Number(/\+(\d+) errors/.exec(said)?.[1] ?? 0)
+      return { probe, points: points as PerPoint<TextFrame[]>, errors }
     })
 }
 
@@ -89,12 +100,17 @@ function originOf(scheme: string): number {
   return (Number(epoch[1]) - BOOT_EPOCH) * SECOND + Number(epoch[2]) * 1e6
 }
 
+const EVERYTHING = {
+  kernel: (frames: readonly TextFrame[]) => frames,
+  ours: (frames: readonly TextFrame[]) => frames,
+}
+
 /** Builds the scheme's lab and runs `probes` in it. */
 export function runScheme(
   scheme: string,
   build: (lab: Lab) => Setup,
   probes: readonly Probe[],
-  { seed, rest = 5, lead = 1, capture, costs }: RunOptions,
+  { seed, rest = 5, lead = 1, capture, costs, select = EVERYTHING }: RunOptions,
 ): SchemeRun {
   const origin = originOf(scheme)
   const kernel = recordings(scheme, probes)
@@ -116,8 +132,9 @@ export function runScheme(
   const parts = windows.flatMap(({ probe, points, from, to }): RunPart[] =>
     POINTS.filter((point) => points[point] !== undefined).map((point) => {
       const name = `${probe}-${point}`
-      const kernel = points[point]!
-      const ours = recorders[point]!.between(timeOf(from), timeOf(to), origin)
+      const kernel = select.kernel(points[point]!, point, probe)
+      const seen = recorders[point]!.between(timeOf(from), timeOf(to), origin)
+      const ours = select.ours(seen, point, probe)
       if (probe !== 'tcp200k') return { name, kernel, ours }
       if (costs === undefined) return { name, ...alignTransfers(kernel, reduceTransfer(ours)) }
       // By itself it meets cold caches, which in the lab other probes had filled.

@@ -146,10 +146,21 @@ function upToChecksum(dump: Dump): Dump {
 /** Gives a line of a node the names that the lab's script had for what it is about; null = left out. */
 export type Rename = (line: string, node: string) => string | null
 
-/** @param rename for names of ours that are others. */
-export function expectSameTables(scheme: string, lab: Lab, rename: Rename = (line) => line): void {
+const AS_IT_IS: Rename = (line) => line
+
+/**
+ * @param rename for names of ours that are others.
+ * @param renameKernel for what of the kernel's no scheme has programmed.
+ */
+export function expectSameTables(
+  scheme: string,
+  lab: Lab,
+  rename: Rename = AS_IT_IS,
+  renameKernel: Rename = AS_IT_IS,
+): void {
   const configured = new Set(lab.configuredMacs)
-  const kernel = normalised(upToChecksum(kernelDump(scheme)), configured)
+  const theirs = renamed(kernelDump(scheme), renameKernel)
+  const kernel = normalised(upToChecksum(theirs), configured)
   const ours = normalised(renamed(ourDump(lab), rename), configured)
   expect([...ours.keys()].sort()).toEqual([...kernel.keys()].sort())
   for (const [node, tables] of kernel)

@@ -1,5 +1,7 @@
 /** The lab's hosts with our dockerd in the place of the lab's script. */
+
 import { Bridge } from '../../src/host/bridge.ts'
+import type { Host } from '../../src/host/host.ts'
 import { AttachError, type Daemon, type Endpoint } from '../../src/schemes/contract.ts'
 import { dockerOverlayScheme } from '../../src/schemes/docker-overlay/index.ts'
 import { spawn } from '../../src/sim/process.ts'
@@ -44,10 +46,18 @@ export const AS_THE_SCRIPT: SwarmPlan = {
   ],
 }
 
-/** Two hosts of a swarm; its daemons are killed in the end, so that nothing but probes is heard. */
-export function swarmByScheme(lab: Lab, plan: SwarmPlan): Setup {
+/**
+ * Two hosts of a swarm; its daemons are killed in the end, so that nothing but probes is heard.
+ * @param prepare what was done to each host before its daemon started.
+ */
+export function swarmByScheme(
+  lab: Lab,
+  plan: SwarmPlan,
+  prepare: (host: Host) => void = () => {},
+): Setup {
   const { simulator } = lab
   const hosts = lab.underlayOfHosts(2)
+  for (const host of hosts) prepare(host)
   const start = simulator.now
   const { version, ingress } = plan
   const daemons = plan.networks.flatMap(({ name, subnet, kind, addresses, place, first }) => {

@@ -42,7 +42,7 @@ export class PingRun {
     }
   }
 
-  private send(): void {
+  send(): void {
     const { size = 56, destination } = this.command
     this.socket ??= this.open()
     const address = ipv4(destination)

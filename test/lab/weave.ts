@@ -40,6 +40,8 @@ export function weaveByScheme(lab: Lab): Setup {
     destinationAddress: '10.32.0.2',
     mtu: 1376,
     missing: '10.32.0.77',
+    other: '10.32.128.2',
+    intruder: '10.32.128.200/17',
     points: { underlay: ['h1', 'eth0'], ctr: ['c1', 'eth0'], br: ['h1', 'weave'] },
   }
 }

@@ -77,6 +77,43 @@ describe('mode l3', () => {
   })
 })
 
+describe('mode l3s', () => {
+  const ROUTED = { hostRoutes: true, hostInput: 'answers' }
+
+  it.each(['l2', 'l3', 'l3s'])("has what comes in asked by the host's INPUT: %s", (mode) => {
+    const lab = new Bench(scheme, { mode, ...(mode === 'l2' ? { hostInput: 'answers' } : ROUTED) })
+    const [a, c] = [lab.endpoint('a'), lab.endpoint('c')]
+    const h2 = lab.world.hosts.get('h2')!.address
+    const toContainer = lab.sendUdp(a.namespace, c, 100)
+    expect(toContainer).toBe(mode === 'l3s' ? -1 : 100)
+    expect(lab.world.ledger.dropsByReason().get('netfilter') ?? 0).toBe(mode === 'l3s' ? 1 : 0)
+    // The answers to what a container began come in. In l2 it knows of no way to the other host.
+    expect(lab.ping(a.namespace, h2)).toBe(mode !== 'l2')
+    expect(lab.sendUdp(a.namespace, lab.endpoint('b'), 100)).toBe(100)
+  })
+
+  it('has its rules once, also after the engine came again, and takes them away with the network', () => {
+    const lab = new Bench(scheme, { mode: 'l3s', ...ROUTED })
+    const rules = () =>
+      lab
+        .root('h1')
+        .filter!.save()
+        .split('\n')
+        .filter((line) => line.startsWith('-A INPUT'))
+    const expected = [
+      '-A INPUT -d 10.20.0.0/17 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+      '-A INPUT -d 10.20.0.0/17 -j DROP',
+    ]
+    expect(rules()).toEqual(expected)
+    lab.daemon('h1').stop()
+    lab.daemon('h1').start()
+    expect(rules()).toEqual(expected)
+    const leaving = lab.daemon('h1').leave()
+    while (!leaving.next().done);
+    expect(rules()).toEqual([])
+  })
+})
+
 it('wants a range of each host for routes between them', () => {
   const context = {
     network: 'net',

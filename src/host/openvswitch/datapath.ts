@@ -46,6 +46,9 @@ export class Vport implements RxHandler, LinkWatcher {
   }
 }
 
+/** Told of ports that come and go, as the group OVS_VPORT_MCGROUP is. */
+export type PortWatcher = (port: Vport, isThere: boolean) => void
+
 /**
  * A datapath of Open vSwitch in the kernel (net/openvswitch): ports, a table of flows that a program
  * fills, and the packets that met none of them, which it is told of. It forwards nothing by itself.
@@ -60,6 +63,7 @@ export class Datapath {
   private readonly namespace: NetNamespace
   private readonly ports: (Vport | null)[] = []
   private upcalls: UpcallSocket | null = null
+  private watcher: PortWatcher | null = null
 
   private constructor(namespace: NetNamespace, name: string) {
     this.namespace = namespace
@@ -127,6 +131,7 @@ export class Datapath {
     device.master = this.ports[LOCAL_PORT]!.device
     device.changePromiscuity(1)
     device.watch(port)
+    this.watcher?.(port, true)
     return port
   }
 
@@ -139,6 +144,7 @@ export class Datapath {
     device.master = null
     device.changePromiscuity(-1)
     device.unwatch(port)
+    this.watcher?.(port, false)
     if (port.type === 'vxlan') device.remove()
   }
 
@@ -154,6 +160,11 @@ export class Datapath {
     const before = this.upcalls
     this.upcalls = socket
     for (const { frame } of before?.close() ?? []) this.lose(frame)
+  }
+
+  /** Who is told of ports from now on. */
+  watchPorts(watcher: PortWatcher | null): void {
+    this.watcher = watcher
   }
 
   /** ovs_dp_process_packet. @param tunnel the outer header of what came by a tunnel. */

@@ -59,7 +59,8 @@ export class VxlanPort extends HostDevice {
   /** The outer header of the packet that the datapath is handing over, in either direction. */
   received: TunnelKey | null = null
   private sending: TunnelAction | null = null
-  private readonly sources = new Map<string, TunnelSource>()
+  /** By VNI, which mostly says it all. */
+  private readonly sources = new Map<number, TunnelSource[]>()
   private latest: TunnelSource | null = null
 
   constructor(namespace: NetNamespace, name: string, mac: MacAddress, udpPort: number) {
@@ -91,11 +92,12 @@ export class VxlanPort extends HostDevice {
   private sourceOf(id: number, source: Ipv4Address, destination: Ipv4Address): TunnelSource {
     const { latest } = this
     if (latest !== null && isTunnel(latest.tunnel, id, source, destination)) return latest
-    const key = `${id} ${source} ${destination}`
-    let found = this.sources.get(key)
+    const ofId = this.sources.get(id) ?? []
+    let found = ofId.find(({ tunnel }) => isTunnel(tunnel, id, source, destination))
     if (found === undefined) {
       found = new TunnelSource(this, { id, source, destination })
-      this.sources.set(key, found)
+      ofId.push(found)
+      this.sources.set(id, ofId)
     }
     this.latest = found
     return found
@@ -178,7 +180,16 @@ export class VxlanPort extends HostDevice {
   }
 
   override details(): Record<string, unknown> {
-    return { external: true, port: this.udpPort }
+    return {
+      external: true,
+      id: 0,
+      port_range: { low: 0, high: 0 },
+      port: this.udpPort,
+      learning: false,
+      ttl: 0,
+      ageing: 300,
+      udp_csum: true,
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { Host } from '../../host/host.ts'
 import type { HostDevice } from '../../host/host-device.ts'
 import type { LinkError } from '../../host/link-error.ts'
 import type { NetDevice } from '../../stack/device.ts'
-import type { Ipv4Address, Ipv4Prefix } from '../../wire/ipv4-address.ts'
+import { formatPrefix, type Ipv4Address, type Ipv4Prefix } from '../../wire/ipv4-address.ts'
 import type { ChildDriver } from '../child-driver.ts'
 import { AttachError, type ContainerSpec, type NetworkSpec, type Scheme } from '../contract.ts'
 import { engineOf } from '../local-engine.ts'
@@ -16,11 +16,12 @@ const DEFAULT_ROUTE: Ipv4Prefix = { base: 0, length: 0 }
 const ipvlanOptions = z.strictObject({
   ...parentNetworkFields,
   mode: z
-    .enum(['l2', 'l3'])
+    .enum(['l2', 'l3', 'l3s'])
     .default('l2')
     .describe(
       '`-o ipvlan_mode`. `l2`: containers ask for neighbours by ARP; `l3`: the host routes for them, ' +
-        'without broadcasts, and who is to answer them needs a route.',
+        'without broadcasts, and who is to answer them needs a route; `l3s`: as l3, and what comes in ' +
+        "passes the host's PREROUTING and INPUT instead of the container's own.",
     ),
   flag: z
     .enum(['bridge', 'private', 'vepa'])
@@ -31,6 +32,13 @@ const ipvlanOptions = z.strictObject({
     .default(false)
     .describe(
       'The user adds, on each host, a route to the range of every other by way of its address.',
+    ),
+  hostInput: z
+    .enum(['open', 'answers'])
+    .default('open')
+    .describe(
+      '`answers`: the user adds to INPUT of each host that of what comes for its containers only what ' +
+        'belongs to a connection of theirs is let through. Only l3s has it asked.',
     ),
 })
 
@@ -66,7 +74,7 @@ class IpvlanDriver implements ChildDriver {
     gateway: Ipv4Address | null,
   ): void {
     const { routes } = namespace
-    if (this.spec.options.mode === 'l3') {
+    if (this.spec.options.mode !== 'l2') {
       routes.replace({ destination: DEFAULT_ROUTE, device, scope: 'link' })
     } else if (gateway !== null) {
       routes.replace({ destination: DEFAULT_ROUTE, via: gateway, device })
@@ -74,11 +82,25 @@ class IpvlanDriver implements ChildDriver {
   }
 
   parentMade(): void {
-    for (const { dst, via } of this.routesToOthers()) this.host.commands.route.replace({ dst, via })
+    const { iptables, route } = this.host.commands
+    for (const { dst, via } of this.routesToOthers()) route.replace({ dst, via })
+    for (const rule of this.inputRules()) {
+      if (!iptables.run(`-C INPUT ${rule}`)) iptables.run(`-A INPUT ${rule}`)
+    }
   }
 
   parentGoes(): void {
-    for (const { dst } of this.routesToOthers()) this.host.commands.route.delete(dst)
+    const { iptables, route } = this.host.commands
+    for (const { dst } of this.routesToOthers()) route.delete(dst)
+    for (const rule of this.inputRules()) iptables.run(`-D INPUT ${rule}`)
+  }
+
+  private inputRules(): readonly string[] {
+    const { options, members } = this.spec
+    if (options.hostInput === 'open') return []
+    const range = formatPrefix(new AddressPlan(options, members, this.host.name).range)
+    const answers = '-m conntrack --ctstate RELATED,ESTABLISHED'
+    return [`-d ${range} ${answers} -j ACCEPT`, `-d ${range} -j DROP`]
   }
 
   private routesToOthers(): readonly { readonly dst: Ipv4Prefix; readonly via: Ipv4Address }[] {
@@ -99,6 +121,7 @@ export const ipvlanScheme: Scheme<IpvlanOptions> = {
     'Containers with IP addresses of their own behind the MAC address of their host; no store.',
   options: ipvlanOptions,
   sharesFabricSubnet: true,
+  removal: 'docker network rm',
   variant: ({ mode }) => `ipvlan/${mode}`,
   showcase: [
     { options: {}, another: { subnet: '10.21.0.0/16' } },

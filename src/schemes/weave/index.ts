@@ -57,8 +57,9 @@ function checkHosts(
   return findings
 }
 
-function variant({ fastdp, password }: WeaveOptions): string {
-  const overlay = fastdp === false ? 'sleeve' : 'fastdp'
+function variant({ fastdp, bridgedFastdp, password }: WeaveOptions): string {
+  const datapath = bridgedFastdp ? 'fastdp' : 'fastdp-unbridged'
+  const overlay = fastdp === false ? 'sleeve' : datapath
   return `weave/${overlay}${password === undefined ? '' : '-encrypted'}`
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Ipv4Address } from '../../wire/ipv4-address.ts'
 import { count, ipv4Prefix, mtu } from '../option-types.ts'
+import type { BridgeType } from './net/bridge.ts'
 
 /** All hosts, none, or those that are named. */
 const someHosts = () => z.union([z.boolean(), z.array(z.string()).min(1)])
@@ -26,6 +27,13 @@ export const weaveOptions = z.strictObject({
     .default(true)
     .describe(
       'Hosts with the fast datapath, by the kernel; the others have `WEAVE_NO_FASTDP` set, and use sleeve.',
+    ),
+  bridgedFastdp: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether hosts with the fast datapath have a bridge between it and the containers. Without ' +
+        '(bridge type `fastdp`) containers are ports of the datapath themselves.',
     ),
   mtu: mtu()
     .exactOptional()
@@ -66,6 +74,12 @@ export type WeaveOptions = z.output<typeof weaveOptions>
 /** Whether a host is among those of an option. */
 export function isAmong(hosts: boolean | readonly string[], host: string): boolean {
   return typeof hosts === 'boolean' ? hosts : hosts.includes(host)
+}
+
+/** How a host's containers meet its router. */
+export function bridgeTypeOf({ fastdp, bridgedFastdp }: WeaveOptions, host: string): BridgeType {
+  if (!isAmong(fastdp, host)) return 'bridge'
+  return bridgedFastdp ? 'bridged_fastdp' : 'fastdp'
 }
 
 /** Whom a host is told to connect to. */

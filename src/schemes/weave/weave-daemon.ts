@@ -21,7 +21,7 @@ import {
   removeIptables,
 } from './net/bridge.ts'
 import { expose } from './net/expose.ts'
-import { isAmong, peersOf, type WeaveOptions } from './options.ts'
+import { bridgeTypeOf, isAmong, peersOf, type WeaveOptions } from './options.ts'
 import { Weaver } from './weaver.ts'
 
 const NOT_RUNNING = new AttachError(
@@ -75,8 +75,8 @@ class WeaveDaemon implements Daemon {
       this.exposed.clear()
     }
     const name = peerNameOf(host.kernel.simulator, host.name)
-    const fastdp = isAmong(options.fastdp, host.name)
-    const bridge = { fastdp, mtu: options.mtu ?? null, mac: name }
+    const type = bridgeTypeOf(options, host.name)
+    const bridge = { type, mtu: options.mtu ?? null, mac: name }
     // dockerd, which runs the containers, has switched both on.
     host.commands.sysctl('net.ipv4.ip_forward', 1)
     host.commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
@@ -137,13 +137,13 @@ class WeaveDaemon implements Daemon {
       const text = container.address === null ? '' : `${formatIpv4(container.address)}: `
       return new AttachError(`weave: ${text}${address}`)
     }
-    const fastdp = isAmong(this.first.options.fastdp, this.host.name)
+    const type = bridgeTypeOf(this.first.options, this.host.name)
     const gateway = container.defaultRoute ? (this.exposed.get(container.network) ?? null) : null
     const endpoint = yield* attachContainer(this.host, container, {
       address,
       length: subnet.length,
-      mtu: mtuOf({ fastdp, mtu: this.first.options.mtu ?? null }),
-      txOffload: fastdp,
+      mtu: mtuOf({ type, mtu: this.first.options.mtu ?? null }),
+      txOffload: type !== 'bridge',
       gateway,
     })
     if (endpoint instanceof AttachError) weaver.allocator.delete(id)

@@ -73,7 +73,7 @@ export class Weaver {
     host: Host,
     { bridge, options }: WeaverConfig,
   ): Fastdp | null {
-    if (!bridge.fastdp) return null
+    if (bridge.type === 'bridge') return null
     const ipsec =
       options.password === undefined
         ? null

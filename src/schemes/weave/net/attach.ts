@@ -10,7 +10,7 @@ import {
   maskOf,
 } from '../../../wire/ipv4-address.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../../contract.ts'
-import { BRIDGE, configureArpCache } from './bridge.ts'
+import { attachToBridge, BRIDGE, configureArpCache } from './bridge.ts'
 
 const HOST_END = 'vethwepl'
 const GUEST_END = 'vethwepg'
@@ -45,10 +45,10 @@ export function* attachContainer(
   const [near, far] = [HOST_END + id, GUEST_END + id]
   const mac = container.mac === null ? {} : { mac: container.mac }
   commands.link.add({ name: near, type: 'veth', mtu, peer: { name: device, namespace, ...mac } })
-  const refusal = commands.link.master(near, BRIDGE)
+  const refusal = attachToBridge(host, near)
   if (refusal !== null) {
     commands.link.delete(near)
-    return new AttachError(`attaching veth "${near}" to "${BRIDGE}": ${refusal.message}`)
+    return new AttachError(`attaching veth "${near}" to "${BRIDGE}": ${refusal}`)
   }
   const inside = namespace.device(device)!
   const guest = new Commands(namespace)

@@ -16,45 +16,70 @@ const FASTDP_MTU = 1376
 /** Without the fast datapath each connection finds out what its way takes. */
 const PCAP_MTU = 65535
 
+/** How containers meet the router, as `weave report` names it. */
+export type BridgeType = 'bridge' | 'bridged_fastdp' | 'fastdp'
+
 export interface BridgeConfig {
-  /** Whether the kernel's datapath is used (`WEAVE_NO_FASTDP` not set). */
-  readonly fastdp: boolean
+  /**
+   * `bridge`: a bridge, of which the router reads one port (`WEAVE_NO_FASTDP`); `bridged_fastdp`: that port
+   * is one of the kernel's datapath; `fastdp`: the containers are ports of it.
+   */
+  readonly type: BridgeType
   /** `--mtu`; null = the default. */
   readonly mtu: number | null
   /** Of the bridge: the peer's name. */
   readonly mac: MacAddress
 }
 
-export function mtuOf({ fastdp, mtu }: Pick<BridgeConfig, 'fastdp' | 'mtu'>): number {
-  return mtu ?? (fastdp ? FASTDP_MTU : PCAP_MTU)
+export function mtuOf({ type, mtu }: Pick<BridgeConfig, 'type' | 'mtu'>): number {
+  return mtu ?? (type === 'bridge' ? PCAP_MTU : FASTDP_MTU)
 }
 
-/** The bridge of the containers and the cable to the router: weaveworks/weave, net/bridge.go. */
+/** What the containers are joined to, and the router's way to it: weaveworks/weave, net/bridge.go. */
 export function ensureBridge(host: Host, config: BridgeConfig): void {
   const { commands, root } = host
   if (root.device(BRIDGE) !== undefined) return
   const mtu = mtuOf(config)
-  const far = config.fastdp ? DATAPATH_PORT : PCAP_PORT
-  if (config.fastdp) {
-    const datapath = Datapath.create(root, DATAPATH)
-    if ('errno' in datapath) throw new Error(datapath.message)
-    root.device(DATAPATH)!.mtu = mtu
-  }
-  commands.link.add({ name: BRIDGE, type: 'bridge', mac: config.mac, mtu })
-  commands.link.add({ name: BRIDGE_PORT, type: 'veth', mtu, peer: { name: far } })
-  commands.link.master(BRIDGE_PORT, BRIDGE)
-  commands.link.up(far)
-  if (config.fastdp) {
-    Datapath.find(root, DATAPATH)!.addNetdev(root.device(far)!)
-    commands.link.up(DATAPATH)
-  } else commands.ethtool(BRIDGE, { txChecksum: false })
-  commands.link.up(BRIDGE_PORT)
+  if (config.type === 'fastdp') createDatapath(host, BRIDGE, mtu)
+  else makeBridge(host, config, mtu)
   commands.link.up(BRIDGE)
   configureArpCache(root.device(BRIDGE)!)
 }
 
+function createDatapath({ root }: Host, name: string, mtu: number): Datapath {
+  const datapath = Datapath.create(root, name)
+  if ('errno' in datapath) throw new Error(datapath.message)
+  root.device(name)!.mtu = mtu
+  return datapath
+}
+
+/** The bridge and the cable from it. */
+function makeBridge(host: Host, { type, mac }: BridgeConfig, mtu: number): void {
+  const { commands, root } = host
+  const datapath = type === 'bridge' ? null : createDatapath(host, DATAPATH, mtu)
+  const far = datapath === null ? PCAP_PORT : DATAPATH_PORT
+  commands.link.add({ name: BRIDGE, type: 'bridge', mac, mtu })
+  commands.link.add({ name: BRIDGE_PORT, type: 'veth', mtu, peer: { name: far } })
+  commands.link.master(BRIDGE_PORT, BRIDGE)
+  commands.link.up(far)
+  if (datapath === null) commands.ethtool(BRIDGE, { txChecksum: false })
+  else {
+    datapath.addNetdev(root.device(far)!)
+    commands.link.up(DATAPATH)
+  }
+  commands.link.up(BRIDGE_PORT)
+}
+
+/** Joins a container's cable to the bridge, or to the datapath in its place. @returns why not. */
+export function attachToBridge({ commands, root }: Host, name: string): string | null {
+  const datapath = Datapath.find(root, BRIDGE)
+  if (datapath === null) return commands.link.master(name, BRIDGE)?.message ?? null
+  const port = datapath.addNetdev(root.device(name)!)
+  return 'errno' in port ? port.message : null
+}
+
 export function datapathOf({ root }: Host): Datapath {
-  const datapath = Datapath.find(root, DATAPATH)
+  const datapath = Datapath.find(root, BRIDGE) ?? Datapath.find(root, DATAPATH)
   if (datapath === null) throw new Error(`${root.name} has no datapath`)
   return datapath
 }

@@ -83,7 +83,16 @@ export class Fastdp implements NetworkOverlay, Injector {
     const thread = new DataThread(this.threads, 'weaver misses', () => this.consumeMiss())
     this.upcalls.onReadable = () => thread.wake()
     this.datapath.listen(this.upcalls)
-    program.own({ close: () => this.datapath.listen(null) })
+    this.datapath.watchPorts((port, isThere) => {
+      if (isThere) this.addBridgePort(port)
+      else this.bridge.removePort(port.number)
+    })
+    program.own({
+      close: () => {
+        this.datapath.listen(null)
+        this.datapath.watchPorts(null)
+      },
+    })
     program.spawn(this.expireFlows())
     program.spawn(this.expireMacs())
   }
@@ -93,6 +102,8 @@ export class Fastdp implements NetworkOverlay, Injector {
     if (port.type === 'vxlan') return
     const actions: FlowAction[] = [{ type: 'output', port: port.number }]
     this.bridge.setPort(port.number, () => [{ type: 'actions', actions }])
+    // Broadcasts are for one more port.
+    this.invalidate()
   }
 
   prepare(params: OverlayConnectionParams, events: ForwarderEvents): Forwarder {
