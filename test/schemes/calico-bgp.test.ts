@@ -1,5 +1,7 @@
 /** Calico's BGP: who peers with whom, what comes of it in kernels, and what is left when parts fail. */
 import { describe, expect, it } from 'vitest'
+import { showBgpSummary } from '../../src/cli/inspect-bgp.ts'
+import { speakerIn } from '../../src/control/bgp/daemon.ts'
 import { SECOND } from '../../src/sim/units.ts'
 import { ipv4 } from '../../src/wire/ipv4-address.ts'
 import { CalicoBgpBench } from './calico-bgp-bench.ts'
@@ -110,6 +112,57 @@ describe('a mesh', () => {
     const singles = lab.routes(other).filter((line) => !line.includes('/'))
     expect(singles).toHaveLength(1)
     expect(lab.leads(other, borrower!)).toBe(true)
+  })
+})
+
+describe('a mesh over several AS', () => {
+  const lab = new CalicoBgpBench(3, { nodeAsNumbers: { h3: 64_600 } })
+  lab.run(8 * SECOND)
+  const shown = (host: string) => lab.routes(host).map((line) => line.replace(/172\S+/, 'BLOCK'))
+
+  it('is iBGP within one and eBGP between two', () => {
+    expect(lab.hosts.map((host) => lab.states(host))).toEqual(lab.hosts.map(() => ['Established']))
+    const remoteAs = (host: string) => lab.neighbours(host).map(({ settings }) => settings.remoteAs)
+    expect(lab.hosts.map(remoteAs)).toEqual([
+      [64_512, 64_600],
+      [64_512, 64_600],
+      [64_512, 64_512],
+    ])
+    const { lines } = showBgpSummary(speakerIn(lab.root('h1'))!)
+    expect(lines[0]).toBe('BGP router identifier 192.168.0.1, local AS number 64512')
+    expect(lines.slice(-2).map((line) => line.split(/ +/).slice(0, 3))).toEqual([
+      ['192.168.0.2', '4', '64512'],
+      ['192.168.0.3', '4', '64600'],
+    ])
+  })
+
+  it('leads straight within an AS and out of it; who is alone has two ways of one length', () => {
+    expect(shown('h1')).toEqual([
+      'blackhole BLOCK proto bird',
+      'BLOCK via 192.168.0.3 dev eth0 proto bird',
+      'BLOCK via 192.168.0.2 dev eth0 proto bird',
+    ])
+    // h1 hands on to h3 what it has of h2, as its own: BIRD merges paths of one length.
+    const ways = lab.entries('h3').filter(({ type }) => type !== 'blackhole')
+    expect(ways).toHaveLength(2)
+    for (const { nexthops } of ways) expect(nexthops).toHaveLength(2)
+    const address = (name: string) => lab.endpoint(name).address
+    expect(lab.ping(lab.endpoint('x3').namespace, address('x1'))).toBe(true)
+    expect(lab.ping(lab.endpoint('x1').namespace, address('x3'))).toBe(true)
+  })
+
+  it('is kept in the Node, and a node that has none has that of the cluster', () => {
+    const numbers = lab.hosts.map((host) => {
+      const [key] = lab.world
+        .store!.members[0]!.keys()
+        .filter((one) => one.key.endsWith(`/nodes/${host}`))
+      return (JSON.parse(key!.value) as { spec: { bgp: unknown } }).spec.bgp
+    })
+    expect(numbers).toEqual([
+      { ipv4Address: '192.168.0.1/16' },
+      { ipv4Address: '192.168.0.2/16' },
+      { ipv4Address: '192.168.0.3/16', asNumber: 64_600 },
+    ])
   })
 })
 

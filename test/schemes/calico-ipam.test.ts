@@ -37,7 +37,11 @@ class Bench {
     this.reclaims = setup.reclaims ?? false
     this.hosts = new HostsOnSwitch(HOSTS, { seed: setup.seed ?? '1' })
     this.random = this.hosts.simulator.random.stream('test')
-    this.keys.set('IPPool', 'pool', resource('IPPool', { name: 'pool' }, { cidr, blockSize }))
+    this.keys.set(
+      'IPPool',
+      'pool',
+      resource('IPPool', { name: 'pool' }, { cidr, blockSize, nodeSelector: 'all()' }),
+    )
     this.keys.set('IpamConfig', 'default', {
       strict_affinity: strict,
       auto_allocate_blocks: true,

@@ -103,7 +103,17 @@ const WAYS: readonly ((matrix: Matrix, lab: PolicyBench) => string[])[] = [
         `{ podSelector: { matchLabels: { role: r${j} } }, ingress: ${ingress} }`,
       )
     }),
+  // By the name that a port has in each pod.
+  (matrix) =>
+    NAMES.map((name, j) => {
+      const from = `source: { selector: "role in { ${roles(column(matrix, j))} }" }`
+      const port = `{ action: Allow, protocol: TCP, ${from}, destination: { ports: [serve] } }`
+      const rules = `[${port}, { action: Allow, protocol: ICMP, ${from} }]`
+      return policy(`by-port-${name}`, `{ selector: "role == 'r${j}'", ingress: ${rules} }`)
+    }),
 ]
+
+const SERVE = Object.fromEntries(NAMES.map((name) => [name, [{ name: 'serve', port: 8080 }]]))
 
 function addressOf(lab: PolicyBench, name: string): string {
   const { address } = lab.endpoint(name)
@@ -117,7 +127,7 @@ describe('access matrices', () => {
   const random = new RandomStreams('matrices').stream('calico')
 
   beforeAll(() => {
-    lab = new PolicyBench(SIX)
+    lab = new PolicyBench(SIX, { containerPorts: SERVE })
   })
 
   afterAll(() => {
@@ -139,8 +149,99 @@ describe('access matrices', () => {
 
   it('leave nothing behind', () => {
     expect(lab.reach(pairs, 'ping')).toEqual(ALL_TALK)
-    expect(lab.sets('h1')).not.toContain('cali40s:')
+    expect(lab.sets('h1')).not.toMatch(/cali40[sn]:/)
     expect(lab.filter('h1').save()).not.toMatch(/cali-p[io]-/)
+  })
+})
+
+describe('named ports', () => {
+  const lab = new PolicyBench(
+    [
+      { name: 'web', host: 'h1', labels: { app: 'web' } },
+      { name: 'db', host: 'h2', labels: { app: 'db' } },
+      { name: 'ops', host: 'h2', labels: { app: 'ops' } },
+    ],
+    {
+      containerPorts: {
+        web: [{ name: 'main', port: 80 }],
+        db: [
+          { name: 'main', port: 5432 },
+          { name: 'main', port: 5433, protocol: 'UDP' },
+        ],
+        ops: [{ name: 'agent', port: 1024 }],
+      },
+    },
+  )
+
+  afterAll(() => {
+    expect(lab.world.ledger.imbalance()).toBe(0)
+  })
+
+  /** Which of the ports 80, 5432 and 22 of web, and which of db, ops reaches. */
+  const seen = () => {
+    const ends = [['ops', 'web'] as const, ['ops', 'db'] as const]
+    const reached = ends.flatMap(([from, to]) =>
+      [80, 5432, 22].map((port) => (lab.talks(from, to, port) ? 1 : 0)),
+    )
+    return `${reached.slice(0, 3).join('')} ${reached.slice(3).join('')}`
+  }
+
+  it.each([
+    ['mean in each pod its own number', '{ ports: [main] }', '100 010'],
+    ['stand beside numbers', '{ ports: [main, 22] }', '101 011'],
+    ['may be meant of some pods only', "{ selector: app == 'db', ports: [main] }", '000 010'],
+    ['may be excepted', '{ notPorts: [main] }', '011 101'],
+    ['are of one protocol, and nobody has an unknown one', '{ ports: [agent, other] }', '000 000'],
+  ])('%s', (_, destination, expected) => {
+    lab.apply(
+      global(
+        'named',
+        `{ selector: "app in {'web', 'db'}", ingress: [{ action: Allow, protocol: TCP, destination: ${destination} }] }`,
+      ),
+    )
+    expect(seen()).toBe(expected)
+    lab.clear()
+  })
+
+  it('are pairs of address and port in a set for each protocol', () => {
+    const members = (protocol: string) => {
+      lab.apply(
+        global(
+          'sets',
+          `{ selector: "app == 'web'", ingress: [{ action: Allow, protocol: ${protocol}, destination: { ports: [main] } }] }`,
+        ),
+      )
+      const lines = lab
+        .sets('h1')
+        .split('\n')
+        .filter((line) => /^add cali40n:/.test(line))
+      const found = lines.map((line) => line.replace(/.* /, ''))
+      lab.clear()
+      return found
+    }
+    const [web, db] = ['web', 'db'].map((name) => addressOf(lab, name).replace('/32', ''))
+    expect(members('TCP').sort()).toEqual([`${web},tcp:80`, `${db},tcp:5432`].sort())
+    expect(members('UDP')).toEqual([`${db},udp:5433`])
+  })
+
+  it('may stand in policies of Kubernetes', () => {
+    const port = '{ ports: [{ protocol: TCP, port: main }] }'
+    lab.apply(kubernetes('named', `{ podSelector: {}, ingress: [${port}] }`))
+    expect(seen()).toBe('100 010')
+    lab.clear()
+  })
+
+  it('may be those of a sender', () => {
+    lab.apply(
+      global(
+        'from',
+        '{ selector: "app == \'web\'", ingress: [{ action: Deny, protocol: TCP, source: { ports: [main] } }, { action: Allow }] }',
+      ),
+    )
+    // Connections come from ephemeral ports, which nobody has named.
+    expect(lab.talks('ops', 'web', 80)).toBe(true)
+    expect(lab.sets('h1')).toMatch(/create cali40n:\S+ hash:ip,port /)
+    lab.clear()
   })
 })
 

@@ -220,7 +220,9 @@ describe('networks of Docker', () => {
       ReturnType<typeof lab.endpoint>,
       ReturnType<typeof lab.endpoint>,
     ]
-    expect(lab.under(`${RESOURCES}profiles/`)).toEqual(['net', 'other'])
+    expect(lab.under('/calico/v1/policy/profile/')).toEqual(
+      ['net', 'other'].flatMap((name) => [`${name}/labels`, `${name}/rules`, `${name}/tags`]),
+    )
     expect(lab.ping(a.namespace, c.address)).toBe(true)
     expect(lab.ping(c.namespace, a.address)).toBe(true)
     expect(lab.ping(a.namespace, b.address)).toBe(false)

@@ -15,15 +15,21 @@ import { ContainerRuntime } from './cni/container-runtime.ts'
 import { GATEWAY } from './cni/sandbox.ts'
 import type { CalicoNetwork } from './cni/workload.ts'
 import type { Datastore } from './datastore/client.ts'
+import { V2Datastore } from './datastore/v2-datastore.ts'
 import { V3Datastore } from './datastore/v3-datastore.ts'
 import { deleteNode } from './delete-node.ts'
 import { FelixService } from './felix/felix-service.ts'
 import type { NodeContext, NodeService } from './node-service.ts'
 import { NodeStartup } from './node-startup.ts'
 import { applyResources } from './operator.ts'
-import { type CalicoOptions, modesOf, podMtu } from './options.ts'
+import { type CalicoOptions, datastoreOf, modesOf, podMtu } from './options.ts'
 
 const NO_DRIVER = new AttachError('Error response from daemon: legacy plugin: plugin not found')
+
+/** The network was made for another Calico than the one that runs. */
+const OTHER_DATASTORE = new AttachError(
+  'all networks of calico on a host have one datastore: etcd-v2 (libnetwork) or etcd-v3 (cni)',
+)
 
 /** calico-node on one host, for all networks of the scheme, and what runs the plugins there. */
 class CalicoHost implements Daemon, NodeContext {
@@ -55,11 +61,15 @@ class CalicoHost implements Daemon, NodeContext {
   }
 
   datastore(program: Program): Datastore {
-    return new V3Datastore(program, this.store.addressesFor(this.host))
+    const endpoints = this.store.addressesFor(this.host)
+    return datastoreOf(this.options) === 'etcd-v2'
+      ? new V2Datastore(program, endpoints)
+      : new V3Datastore(program, endpoints)
   }
 
   addNetwork(network: NetworkSpec<CalicoOptions>): void {
     const { name, options, members } = network
+    if (datastoreOf(options) !== datastoreOf(this.options)) return
     this.networks.set(name, { name, options })
     if (members[0]?.host !== this.node) return
     applyResources(this.host, network, (program) => this.datastore(program))
@@ -149,7 +159,8 @@ class CalicoHost implements Daemon, NodeContext {
   /** Waits until the node has been set up: before that the orchestrator has no network to offer. */
   *attach(container: ContainerSpec): Process<Endpoint | AttachError> {
     yield* this.isReady.receive()
-    const network = this.networks.get(container.network)!
+    const network = this.networks.get(container.network)
+    if (network === undefined) return OTHER_DATASTORE
     // The driver of libnetwork is a part of calico-node; the CNI plugin is a program of the host.
     if (!this.isRunning && network.options.orchestrator === 'libnetwork') return NO_DRIVER
     this.runtime ??= new ContainerRuntime(this, this.mtu())

@@ -4,9 +4,10 @@ import { SECOND } from '../../sim/units.ts'
 import { formatIpv4 } from '../../wire/ipv4-address.ts'
 import { type Datastore, DatastoreError, type Entry } from './datastore/client.ts'
 import { type NodeSpec, resource } from './datastore/model.ts'
-import { Ipam } from './ipam/ipam.ts'
+import { Ipam, type Request } from './ipam/ipam.ts'
 import { IpamError } from './ipam/ipam-error.ts'
 import type { NodeContext } from './node-service.ts'
+import { releaseOf } from './options.ts'
 
 /** Between attempts to reach the datastore (node/pkg/lifecycle/startup). */
 const RETRY = SECOND
@@ -19,13 +20,16 @@ export class NodeStartup {
   private readonly context: NodeContext
   private readonly datastore: Datastore
   private readonly ipam: Ipam
+  /** Whether IPAM notes for what a tunnel's address is; until 2.6 it did not. */
+  private readonly hasHandles: boolean
 
   constructor(program: Program, context: NodeContext) {
     this.program = program
     this.context = context
     this.datastore = context.datastore(program)
-    const reclaims = context.options.version === '3.33'
-    this.ipam = new Ipam(program, this.datastore, context.node, reclaims)
+    const release = releaseOf(context.options)
+    this.ipam = new Ipam(program, this.datastore, context.node, release === '3.33')
+    this.hasHandles = release !== '2.6'
   }
 
   /** @param pools tells the CIDRs that an administrator was to make. Tries until all is done. */
@@ -56,17 +60,23 @@ export class NodeStartup {
   }
 
   private *ensureNode(): Process<string | null> {
-    const { node, nodeAddress } = this.context
+    const { node, nodeAddress, options } = this.context
+    const asNumber = options.nodeAsNumbers[node]
+    const own = {
+      ipv4Address: nodeAddress,
+      ...(asNumber === undefined ? {} : { asNumber }),
+    }
     const known = yield* this.datastore.get('Node', node)
     if (known instanceof DatastoreError) {
       if (known.kind !== 'not-found') return known.text
       const labels = { 'kubernetes.io/hostname': node }
-      const value = resource('Node', { name: node, labels }, { bgp: { ipv4Address: nodeAddress } })
+      const value = resource('Node', { name: node, labels }, { bgp: own })
       const made = yield* this.datastore.create('Node', node, value)
       return made instanceof DatastoreError ? made.text : null
     }
-    if (known.value.spec.bgp?.ipv4Address === nodeAddress) return null
-    return yield* this.update(known, { bgp: { ...known.value.spec.bgp, ipv4Address: nodeAddress } })
+    const { bgp } = known.value.spec
+    const isSame = bgp?.ipv4Address === nodeAddress && bgp.asNumber === (asNumber ?? bgp.asNumber)
+    return isSame ? null : yield* this.update(known, { bgp: { ...bgp, ...own } })
   }
 
   private *update(known: Entry<'Node'>, changes: NodeSpec): Process<string | null> {
@@ -98,12 +108,17 @@ export class NodeStartup {
 
   private *assign(tunnel: Tunnel, pool: string): Process<string | IpamError> {
     const { node } = this.context
+    if (!this.hasHandles) return yield* this.autoAssign({ handle: null, attributes: {}, pool })
     const handle = tunnelHandle(tunnel, node)
     // What an attempt before has left is given back first.
     const error = yield* this.ipam.releaseByHandle(handle)
     if (error !== null) return error
     const attributes = { node, type: `${tunnel}TunnelAddress` }
-    const address = yield* this.ipam.autoAssign({ handle, attributes, pool })
+    return yield* this.autoAssign({ handle, attributes, pool })
+  }
+
+  private *autoAssign(request: Request): Process<string | IpamError> {
+    const address = yield* this.ipam.autoAssign(request)
     return address instanceof IpamError ? address : formatIpv4(address)
   }
 }

@@ -6,7 +6,7 @@ import { formatIpv4 } from '../../wire/ipv4-address.ts'
 import type { NetworkSpec } from '../contract.ts'
 import { type Datastore, DatastoreError } from './datastore/client.ts'
 import { type Kind, keyOf, type Resource, resource, type Values } from './datastore/model.ts'
-import { type CalicoOptions, poolSpecOf } from './options.ts'
+import { type CalicoOptions, hasFixedMtus, poolSpecOf } from './options.ts'
 import { policyResources } from './policy/schema.ts'
 
 /** A script that waits for the store, or for a node. */
@@ -109,7 +109,8 @@ function bgpConfigurationOf(options: CalicoOptions): Resource<'BGPConfiguration'
 /** Until 3.16 Felix's own defaults fitted the 1460 of Google's cloud, whatever the NIC's MTU. */
 const FIXED_MTUS = { ipipMTU: 1440, vxlanMTU: 1410 }
 
-function felixConfigurationOf({ felix, version }: CalicoOptions): Resource<'FelixConfiguration'> {
+function felixConfigurationOf(options: CalicoOptions): Resource<'FelixConfiguration'> {
+  const { felix } = options
   return resource(
     'FelixConfiguration',
     { name: 'default' },
@@ -120,7 +121,7 @@ function felixConfigurationOf({ felix, version }: CalicoOptions): Resource<'Feli
       iptablesRefreshInterval: goDuration(felix.iptablesRefreshInterval),
       reportingInterval: goDuration(felix.reportingInterval),
       reportingTTL: goDuration(felix.reportingTTL),
-      ...(version === '3.16' ? FIXED_MTUS : {}),
+      ...(hasFixedMtus(options) ? FIXED_MTUS : {}),
     },
   )
 }

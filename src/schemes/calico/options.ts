@@ -15,6 +15,15 @@ const bgpPeer = z.strictObject({
   keepalive: duration().exactOptional().describe('`keepaliveTime`; the hold time stays 240 s.'),
 })
 
+const containerPort = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/, { error: 'up to 15 lower case, digits and "-"' })
+    .describe('What rules call it by.'),
+  protocol: z.enum(['TCP', 'UDP']).default('TCP').describe('TCP or UDP.'),
+  port: count(1, 65_535).describe('Its number in this container.'),
+})
+
 const felix = z.strictObject({
   defaultEndpointToHostAction: z
     .enum(['Drop', 'Return', 'Accept'])
@@ -62,22 +71,33 @@ export const calicoOptions = z.strictObject({
       '`CALICO_LIBNETWORK_LABEL_ENDPOINTS`: whether labels of Docker containers are stored.',
     ),
   datastore: z
-    .enum(['etcd-v3'])
-    .default('etcd-v3')
-    .describe('Where the resources lie. That of the first network counts.'),
+    .enum(['etcd-v2', 'etcd-v3'])
+    .exactOptional()
+    .describe(
+      'Where the resources lie, and so which Calico it is: `etcd-v2` until 2.6, `etcd-v3` after. ' +
+        'Default: etcd-v2 for `libnetwork`, whose driver was never released for a later one, else etcd-v3.',
+    ),
   version: z
     .enum(['3.16', '3.26', '3.33'])
     .default('3.26')
     .describe(
-      'Release whose behaviour applies. Until 3.16 tunnels have MTUs of 1440 and 1410; from 3.33 an ' +
-        'empty block of another host is taken when there is no new one.',
+      'Release whose behaviour applies with `etcd-v3`. Until 3.16 tunnels have MTUs of 1440 and 1410; ' +
+        'from 3.33 an empty block of another host is taken when there is no new one.',
     ),
+  containerPorts: z
+    .record(z.string(), z.array(containerPort))
+    .prefault({})
+    .describe('Named ports of pods, by container: what their specs say.'),
   strictAffinity: z
     .boolean()
     .default(false)
     .describe('`strictAffinity` of IPAM: no addresses out of the blocks of other hosts.'),
   maxBlocksPerHost: count(0, 1e6).default(0).describe('`maxBlocksPerHost` of IPAM; 0 = 20.'),
   asNumber: count(1, 4_294_967_295).default(64_512).describe('AS number of the cluster.'),
+  nodeAsNumbers: z
+    .record(z.string(), count(1, 4_294_967_295))
+    .prefault({})
+    .describe('AS numbers of hosts that have one of their own, by host: `AS` of calico-node.'),
   nodeToNodeMesh: z
     .boolean()
     .exactOptional()
@@ -95,10 +115,29 @@ export const calicoOptions = z.strictObject({
       'Resources as their YAML has them: NetworkPolicy (of Calico and of Kubernetes), ' +
         'GlobalNetworkPolicy, Profile, Tier, HostEndpoint, and Namespace for its labels.',
     ),
-  mtu: mtu().exactOptional().describe('MTU of the containers, if not that of the encapsulation.'),
+  mtu: mtu()
+    .exactOptional()
+    .describe(
+      'MTU of the containers. Default: what the encapsulation leaves; 1500 with libnetwork ' +
+        '(`CALICO_LIBNETWORK_VETH_MTU`).',
+    ),
 })
 
 export type CalicoOptions = z.output<typeof calicoOptions>
+
+export function datastoreOf({ datastore, orchestrator }: CalicoOptions): 'etcd-v2' | 'etcd-v3' {
+  return datastore ?? (orchestrator === 'libnetwork' ? 'etcd-v2' : 'etcd-v3')
+}
+
+/** The release whose behaviour applies. */
+export function releaseOf(options: CalicoOptions): '2.6' | CalicoOptions['version'] {
+  return datastoreOf(options) === 'etcd-v2' ? '2.6' : options.version
+}
+
+/** Tunnels have the same MTU whatever the NIC's is. */
+export function hasFixedMtus(options: CalicoOptions): boolean {
+  return ['2.6', '3.16'].includes(releaseOf(options))
+}
 
 /** The modes of a pool, as the API has them. */
 export function modesOf({ encapsulation }: CalicoOptions): { ipip: EncapMode; vxlan: EncapMode } {
@@ -133,11 +172,15 @@ export function poolSpecOf(options: CalicoOptions): IPPoolSpec {
 /** Bytes that a tunnel adds, and the MTU that its device had whatever the NIC's was, until 3.16. */
 const TUNNELS = { ipip: { overhead: 20, fixed: 1440 }, vxlan: { overhead: 50, fixed: 1410 } }
 
+/** Of a veth that nobody gives another: libnetwork's driver does not ask what tunnels add. */
+const KERNEL_MTU = 1500
+
 /** MTU of the containers of a network on a host whose NIC has `nicMtu`. */
 export function podMtu(options: CalicoOptions, nicMtu: number): number {
-  const { mtu: wanted, encapsulation, version } = options
+  const { mtu: wanted, encapsulation, orchestrator } = options
   if (wanted !== undefined) return wanted
+  if (orchestrator === 'libnetwork') return KERNEL_MTU
   if (encapsulation === 'none') return nicMtu
   const { overhead, fixed } = TUNNELS[encapsulation.startsWith('ipip') ? 'ipip' : 'vxlan']
-  return version === '3.16' ? fixed : nicMtu - overhead
+  return hasFixedMtus(options) ? fixed : nicMtu - overhead
 }

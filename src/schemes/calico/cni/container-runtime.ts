@@ -1,13 +1,14 @@
 import { Program } from '../../../control/program/program.ts'
 import type { Host } from '../../../host/host.ts'
-import { type Process, Signal, sleep } from '../../../sim/process.ts'
+import { type Process, Signal, sleep, spawn } from '../../../sim/process.ts'
 import type { RandomStream } from '../../../sim/random.ts'
 import { SECOND } from '../../../sim/units.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../../contract.ts'
 import { Ipam } from '../ipam/ipam.ts'
 import type { NodeContext } from '../node-service.ts'
+import { releaseOf } from '../options.ts'
 import { addPod, deletePod } from './kubernetes.ts'
-import { addDockerEndpoint, deleteDockerEndpoint } from './libnetwork.ts'
+import { addDockerEndpoint, deleteDockerEndpoint, labelDockerEndpoint } from './libnetwork.ts'
 import { IpamLock, type PluginRun } from './plugin-run.ts'
 import { removeVeth } from './sandbox.ts'
 import {
@@ -58,12 +59,25 @@ export class ContainerRuntime {
       const result = yield* this.inProgram((run) => this.addOnce(run, network, container))
       if (!(result instanceof PluginError)) {
         this.workloads.set(key, result)
+        this.labelLater(result)
         return endpointOf(result, container.namespace)
       }
       this.log.push(`${container.name}: ${result.text}`)
       if (result.isLasting) return new AttachError(result.text)
       yield* this.backOff()
     }
+  }
+
+  /** Goes on while the container runs already. */
+  private labelLater(workload: Workload): void {
+    const { container, network } = workload
+    const { orchestrator, labelEndpoints } = network.options
+    const hasLabels = labelEndpoints && Object.keys(container.labels).length > 0
+    if (orchestrator !== 'libnetwork' || !hasLabels) return
+    spawn(
+      this.host.kernel.simulator,
+      this.inProgram((run) => labelDockerEndpoint(run, workload)),
+    )
   }
 
   private addOnce(
@@ -122,7 +136,7 @@ export class ContainerRuntime {
     const program = new Program(host.root, `calico-plugin-${this.runs++}`)
     this.running.add(program)
     const datastore = context.datastore(program)
-    const ipam = new Ipam(program, datastore, node, context.options.version === '3.33')
+    const ipam = new Ipam(program, datastore, node, releaseOf(context.options) === '3.33')
     const run = { program, host, node, datastore, ipam, lock, mtu }
     const result = new Signal<T>()
     program.spawn(work(run)).done.wait(program.simulator, (value) => result.settle(value as T))

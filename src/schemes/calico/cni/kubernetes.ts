@@ -91,8 +91,9 @@ interface Attached {
 
 function endpointOf({ node }: PluginRun, attached: Attached): Resource<'WorkloadEndpoint'> {
   const { network, container, id, device, address } = attached
-  const { namespace } = network.options
+  const { namespace, containerPorts } = network.options
   const { name: pod, labels } = container
+  const ports = containerPorts[pod] ?? []
   const metadata = {
     name: wepName(node, 'k8s', pod, container.device),
     namespace,
@@ -113,6 +114,7 @@ function endpointOf({ node }: PluginRun, attached: Attached): Resource<'Workload
     mac: formatMac(container.namespace.device(container.device)!.mac),
     ipNetworks: [`${formatIpv4(address)}/32`],
     profiles: [`kns.${namespace}`, `ksa.${namespace}.${SERVICE_ACCOUNT}`],
+    ...(ports.length === 0 ? {} : { ports }),
   })
 }
 

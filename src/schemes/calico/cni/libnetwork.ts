@@ -1,10 +1,11 @@
 /** The driver for Docker's libnetwork (projectcalico/libnetwork-plugin). */
-import type { Process } from '../../../sim/process.ts'
+import { type Process, sleep } from '../../../sim/process.ts'
+import { MILLISECOND } from '../../../sim/units.ts'
 import { formatIpv4, formatPrefix, type Ipv4Address } from '../../../wire/ipv4-address.ts'
 import { formatMac } from '../../../wire/mac-address.ts'
 import type { ContainerSpec } from '../../contract.ts'
 import { DatastoreError } from '../datastore/client.ts'
-import { keyOf, type Metadata, resource } from '../datastore/model.ts'
+import { keyOf, resource } from '../datastore/model.ts'
 import { wepName } from '../datastore/wep-name.ts'
 import { IpamError } from '../ipam/ipam-error.ts'
 import { pluginError } from './kubernetes.ts'
@@ -13,6 +14,9 @@ import { addAddress, addHostRoute, addVeth, HOST_MAC, removeVeth } from './sandb
 import { type CalicoNetwork, PluginError, type Workload } from './workload.ts'
 
 const ORCHESTRATOR = 'libnetwork'
+
+/** Between questions for a container's labels. */
+const LABEL_RETRY = 100 * MILLISECOND
 
 /** RequestAddress, CreateEndpoint, Join. @param id of Docker's endpoint. */
 export function* addDockerEndpoint(
@@ -34,14 +38,13 @@ export function* addDockerEndpoint(
     name: device,
     mtu: run.mtu,
     hostMac: null,
-    // The driver of that time gave it to the end in the container.
+    // Not to the end at the host, as Calico's CNI plugin does.
     containerMac: container.mac ?? HOST_MAC,
   })
   addAddress(container, address, network.options.subnet)
   addHostRoute(run.host.commands, address, device)
-  const joined = endpointOf(run, attached, true)
-  yield* run.datastore.apply('WorkloadEndpoint', keyOf(joined), joined)
-  return { ...attached, handle: null, endpointKey: keyOf(joined) }
+  const endpointKey = `${ORCHESTRATOR}/${wepName(run.node, ORCHESTRATOR, ORCHESTRATOR, id)}`
+  return { ...attached, handle: null, endpointKey }
 }
 
 interface Attached {
@@ -68,21 +71,16 @@ function* requestAddress(
   return result ?? wanted!
 }
 
-/** The profile of the network, if it is the first endpoint of all, and the endpoint. */
+/** The profile of the network, if no endpoint before has made it, and the endpoint. */
 function* createEndpoint(run: PluginRun, attached: Attached): Process<PluginError | null> {
   const { name } = attached.network
-  const { datastore } = run
-  const known = yield* datastore.get('Profile', name)
-  if (known instanceof DatastoreError) {
-    if (known.kind !== 'not-found') return new PluginError(known.text, true)
-    const made = yield* datastore.create('Profile', name, profileOf(name))
-    if (made instanceof DatastoreError && made.kind !== 'exists') {
-      return new PluginError(made.text, true)
-    }
+  const made = yield* run.datastore.create('Profile', name, profileOf(name))
+  if (made instanceof DatastoreError && made.kind !== 'exists') {
+    return new PluginError(made.text, true)
   }
-  const endpoint = endpointOf(run, attached, false)
-  const error = yield* datastore.apply('WorkloadEndpoint', keyOf(endpoint), endpoint)
-  return error === null ? null : new PluginError(error.text, true)
+  const endpoint = endpointOf(run, attached, {})
+  const created = yield* run.datastore.create('WorkloadEndpoint', keyOf(endpoint), endpoint)
+  return created instanceof DatastoreError ? new PluginError(created.text, true) : null
 }
 
 /** Who has the network's tag may come in, and all may go out. */
@@ -99,27 +97,36 @@ function profileOf(network: string) {
   )
 }
 
-function metadataOf({ node }: PluginRun, { network, container, id }: Attached): Metadata {
-  const name = wepName(node, ORCHESTRATOR, ORCHESTRATOR, id)
-  const { labels } = container
-  const isLabelled = network.options.labelEndpoints && Object.keys(labels).length > 0
-  return { name, namespace: ORCHESTRATOR, ...(isLabelled ? { labels } : {}) }
-}
-
-/** @param isJoined it has its devices, and so a MAC address. */
-function endpointOf(run: PluginRun, attached: Attached, isJoined: boolean) {
-  const { network, container, id, device, address } = attached
-  const mac = isJoined ? formatMac(container.namespace.device(container.device)!.mac) : null
-  return resource('WorkloadEndpoint', metadataOf(run, attached), {
+function endpointOf(
+  run: PluginRun,
+  { network, container, id, device, address }: Attached,
+  labels: Readonly<Record<string, string>>,
+) {
+  const name = wepName(run.node, ORCHESTRATOR, ORCHESTRATOR, id)
+  const isLabelled = Object.keys(labels).length > 0
+  const metadata = { name, namespace: ORCHESTRATOR, ...(isLabelled ? { labels } : {}) }
+  return resource('WorkloadEndpoint', metadata, {
     orchestrator: ORCHESTRATOR,
     workload: ORCHESTRATOR,
     node: run.node,
     endpoint: id,
     interfaceName: device,
-    ...(mac === null ? {} : { mac }),
+    mac: formatMac(container.mac ?? HOST_MAC),
     ipNetworks: [`${formatIpv4(address)}/32`],
     profiles: [network.name],
   })
+}
+
+/**
+ * Docker tells of a container's labels only when it has been started: the driver asks again until it does, and
+ * writes the endpoint anew.
+ */
+export function* labelDockerEndpoint(run: PluginRun, workload: Workload): Process {
+  yield* sleep(LABEL_RETRY)
+  const endpoint = endpointOf(run, workload, workload.container.labels)
+  const known = yield* run.datastore.get('WorkloadEndpoint', workload.endpointKey)
+  if (known instanceof DatastoreError) return
+  yield* run.datastore.update('WorkloadEndpoint', known.key, endpoint, known.revision)
 }
 
 /** Leave, DeleteEndpoint, ReleaseAddress: what fails is logged, and its traces stay in the store. */

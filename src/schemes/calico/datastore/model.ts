@@ -4,6 +4,7 @@
  * of the API, which `defaults.ts` names.
  */
 import type {
+  EndpointPort,
   GlobalNetworkPolicySpec,
   HostEndpointSpec,
   NetworkPolicySpec,
@@ -88,6 +89,7 @@ export interface WorkloadEndpointSpec {
   /** `192.168.0.1/32`. */
   readonly ipNetworks: readonly string[]
   readonly profiles: readonly string[]
+  readonly ports?: readonly EndpointPort[]
 }
 
 export interface ClusterInformationSpec {
@@ -111,6 +113,8 @@ export interface AllocationBlock {
   readonly cidr: string
   /** `host:h1`; absent = of nobody. */
   readonly affinity?: string
+  /** Whether other hosts may take addresses of it; kept with the block in etcd v2 alone. */
+  readonly strictAffinity?: boolean
   /** By ordinal: the index of its attribute; null = free. */
   readonly allocations: readonly (number | null)[]
   /** Free ordinals, in the order in which they will be given. */

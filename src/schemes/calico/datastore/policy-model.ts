@@ -29,6 +29,13 @@ export interface Rule {
   readonly destination?: EntityRule
 }
 
+/** A port of an endpoint, which rules may call by its name. */
+export interface EndpointPort {
+  readonly name: string
+  readonly protocol: string
+  readonly port: number
+}
+
 export type PolicyType = 'Ingress' | 'Egress'
 
 export interface NetworkPolicySpec {
@@ -64,9 +71,5 @@ export interface HostEndpointSpec {
   readonly interfaceName?: string
   readonly expectedIPs?: readonly string[]
   readonly profiles?: readonly string[]
-  readonly ports?: readonly {
-    readonly name: string
-    readonly protocol: string
-    readonly port: number
-  }[]
+  readonly ports?: readonly EndpointPort[]
 }

@@ -30,6 +30,13 @@ function failed({ text }: V3Error): DatastoreError {
   return new DatastoreError('failed', text)
 }
 
+/** A value's JSON; a block does not say whether its affinity is strict. */
+function textOf(value: Values[Kind]): string {
+  if (!('strictAffinity' in value)) return JSON.stringify(value)
+  const { strictAffinity: _, ...block } = value
+  return JSON.stringify(block)
+}
+
 /** The datastore on etcd v3 (libcalico-go/lib/backend/etcdv3). */
 export class V3Datastore implements Datastore {
   private readonly program: Program
@@ -60,7 +67,7 @@ export class V3Datastore implements Datastore {
   ): Process<Entry<K> | DatastoreError> {
     const path = pathOf(kind, key)
     const isNew: V3Compare = { key: path, target: 'VERSION', result: 'EQUAL', value: 0 }
-    const done = yield* this.client.txn([isNew], [{ put: path, value: JSON.stringify(value) }])
+    const done = yield* this.client.txn([isNew], [{ put: path, value: textOf(value) }])
     if (done instanceof V3Error) return failed(done)
     if (!done.succeeded) return new DatastoreError('exists', 'resource already exists')
     return { key, value, revision: done.revision }
@@ -72,7 +79,7 @@ export class V3Datastore implements Datastore {
     value: Values[K],
     revision: number,
   ): Process<Entry<K> | DatastoreError> {
-    const operation = { put: pathOf(kind, key), value: JSON.stringify(value) }
+    const operation = { put: pathOf(kind, key), value: textOf(value) }
     const done = yield* this.compareAndDo(kind, key, revision, operation)
     return done instanceof DatastoreError ? done : { key, value, revision: done }
   }
@@ -83,7 +90,7 @@ export class V3Datastore implements Datastore {
     value: Values[K],
     ttl = 0,
   ): Process<DatastoreError | null> {
-    const text = JSON.stringify(value)
+    const text = textOf(value)
     if (ttl === 0) {
       const done = yield* this.client.put(pathOf(kind, key), text)
       return done instanceof V3Error ? failed(done) : null

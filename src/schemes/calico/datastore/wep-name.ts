@@ -9,3 +9,10 @@ export function wepName(
     .map((field) => field.replaceAll('-', '--'))
     .join('-')
 }
+
+/** Node, orchestrator, workload and endpoint. No field begins or ends with a dash. */
+export function parseWepName(name: string): [string, string, string, string] {
+  const fields = name.split(/(?<!-)-(?!-)/).map((field) => field.replaceAll('--', '-'))
+  const [node = '', orchestrator = '', workload = '', endpoint = ''] = fields
+  return [node, orchestrator, workload, endpoint]
+}

@@ -3,7 +3,7 @@ import type { Process } from '../../../sim/process.ts'
 import { SECOND } from '../../../sim/units.ts'
 import { type Ipv4Prefix, prefix } from '../../../wire/ipv4-address.ts'
 import { type Datastore, DatastoreError, type Entry } from '../datastore/client.ts'
-import type { AllocationBlock } from '../datastore/model.ts'
+import type { AllocationBlock, IPPoolSpec } from '../datastore/model.ts'
 import { affinityOf, isEmpty, newBlock } from './block.ts'
 import { blocksFor } from './block-walk.ts'
 import { Conflict, IpamError } from './ipam-error.ts'
@@ -14,6 +14,8 @@ const RECLAIM_AGE = 60 * SECOND
 export interface Pool {
   readonly cidr: Ipv4Prefix
   readonly blockSize: number
+  /** Whether it says for which nodes it is. */
+  readonly isSelective: boolean
 }
 
 export type BlockEntry = Entry<'AllocationBlock'>
@@ -32,6 +34,8 @@ export class BlockStore {
   private readonly host: string
   /** From 3.33. */
   private readonly reclaims: boolean
+  /** IPAM's `strict_affinity` as it was last read: new blocks keep it. */
+  isStrict = false
 
   constructor(program: Program, datastore: Datastore, host: string, reclaims: boolean) {
     this.program = program
@@ -131,7 +135,7 @@ export class BlockStore {
         ? affinity
         : yield* datastore.update('BlockAffinity', affinity.key, pending, affinity.revision)
     if (marked instanceof DatastoreError) return failureOf(marked)
-    const fresh = newBlock(cidr, this.host, this.now)
+    const fresh = newBlock(cidr, this.host, this.now, this.isStrict)
     const block = this.reclaims ? { ...fresh, affinityClaimTime: this.now } : fresh
     const created = yield* datastore.create('AllocationBlock', cidr, block)
     if (!(created instanceof DatastoreError)) return (yield* this.confirm(marked)) ?? created
@@ -201,6 +205,6 @@ export class BlockStore {
   }
 }
 
-export function poolOf({ cidr, blockSize = 26 }: { cidr: string; blockSize?: number }): Pool {
-  return { cidr: prefix(cidr), blockSize }
+export function poolOf({ cidr, blockSize = 26, nodeSelector }: IPPoolSpec): Pool {
+  return { cidr: prefix(cidr), blockSize, isSelective: nodeSelector !== undefined }
 }

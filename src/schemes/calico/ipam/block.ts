@@ -8,11 +8,17 @@ export interface Assignment {
 }
 
 /** @param sequenceNumber where it begins: the time, so that a block made anew has others. */
-export function newBlock(cidr: string, host: string, sequenceNumber: number): AllocationBlock {
+export function newBlock(
+  cidr: string,
+  host: string,
+  sequenceNumber: number,
+  strictAffinity: boolean,
+): AllocationBlock {
   const size = 2 ** (32 - prefix(cidr).length)
   return {
     cidr,
     affinity: affinityOf(host),
+    strictAffinity,
     allocations: Array.from({ length: size }, () => null),
     unallocated: Array.from({ length: size }, (_, ordinal) => ordinal),
     attributes: [],

@@ -52,8 +52,10 @@ export class Ipam {
   *autoAssign(request: Request): Process<Ipv4Address | IpamError> {
     const pools = yield* this.pools(request.pool)
     if (pools instanceof IpamError) return pools
-    const node = yield* this.datastore.get('Node', this.host)
-    if (node instanceof DatastoreError) return new IpamError('store', node.text)
+    if (pools.some(({ isSelective }) => isSelective)) {
+      const node = yield* this.datastore.get('Node', this.host)
+      if (node instanceof DatastoreError) return new IpamError('store', node.text)
+    }
     const listed = yield* this.datastore.list('BlockAffinity', `${this.host}/`)
     if (listed instanceof DatastoreError) return new IpamError('store', listed.text)
     const cidrs = listed.map(({ key }) => key.slice(this.host.length + 1))
@@ -83,8 +85,12 @@ export class Ipam {
 
   private *config(): Process<IpamConfig | IpamError> {
     const found = yield* this.datastore.get('IpamConfig', 'default')
-    if (!(found instanceof DatastoreError)) return found.value
-    return found.kind === 'not-found' ? DEFAULTS : new IpamError('store', found.text)
+    if (found instanceof DatastoreError && found.kind !== 'not-found') {
+      return new IpamError('store', found.text)
+    }
+    const config = found instanceof DatastoreError ? DEFAULTS : found.value
+    this.blocks.isStrict = config.strict_affinity
+    return config
   }
 
   private *fromOwn(

@@ -27,6 +27,7 @@ interface ActiveSet {
  * for the members of its set (felix/labelindex). While nothing is asked for, an endpoint costs nothing.
  */
 export class EndpointIndex {
+  /** By the key in the datastore: that of a workload has its namespace in front, that of a host's has no slash. */
   private readonly endpoints = new Map<string, IndexedEndpoint>()
   private readonly profileLabels = new Map<string, Readonly<Record<string, string>>>()
   private readonly sets = new Map<string, ActiveSet>()

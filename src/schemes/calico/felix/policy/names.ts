@@ -17,9 +17,14 @@ function urlBase64(bytes: Uint8Array): string {
   return text
 }
 
-/** Of ASCII text. */
+/** Of ASCII text, behind what stands in `bytes` before `at`. */
+function writeText(bytes: Uint8Array, at: number, text: string): Uint8Array {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+  return bytes
+}
+
 function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+  return writeText(new Uint8Array(text.length), 0, text)
 }
 
 /** A chain's name: what it is for, or the hash of that where it is too long (hashutils.GetLengthLimitedID). */
@@ -43,11 +48,10 @@ export function uniqueId(prefix: string, text: string): string {
 export function ruleHashes(chain: string, rules: readonly string[]): string[] {
   let hash = sha224(bytesOf(chain))
   return rules.map((rule) => {
-    const text = bytesOf(`-A ${chain} HASH ${rule}`)
+    const text = `-A ${chain} HASH ${rule}`
     const message = new Uint8Array(hash.length + text.length)
     message.set(hash)
-    message.set(text, hash.length)
-    hash = sha224(message)
+    hash = sha224(writeText(message, hash.length, text))
     return urlBase64(hash).slice(0, RULE_HASH_LENGTH)
   })
 }

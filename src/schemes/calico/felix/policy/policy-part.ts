@@ -1,6 +1,6 @@
 import { formatIpv4, parseIpv4 } from '../../../../wire/ipv4-address.ts'
 import type { Resource, Update, WorkloadEndpointSpec } from '../../datastore/model.ts'
-import type { HostEndpointSpec, ProfileSpec } from '../../datastore/policy-model.ts'
+import type { EndpointPort, HostEndpointSpec, ProfileSpec } from '../../datastore/policy-model.ts'
 import type { DataplanePart, FelixContext } from '../dataplane-part.ts'
 import {
   FROM_WORKLOAD_DISPATCH,
@@ -10,7 +10,7 @@ import {
 } from './chain-names.ts'
 import { NAMESPACE_LABEL, protocolNumber } from './compiled-rule.ts'
 import { dispatchChains, UNKNOWN_INTERFACE } from './dispatch-chains.ts'
-import { EndpointIndex, type IndexedEndpoint } from './endpoint-index.ts'
+import { EndpointIndex, type IndexedEndpoint, type NamedPort } from './endpoint-index.ts'
 import { HostChains } from './host-chains.ts'
 import { OwnedChains } from './owned-chains.ts'
 import { PolicyChains } from './policy-chains.ts'
@@ -88,14 +88,14 @@ export class PolicyPart implements DataplanePart {
 
   private onWorkload(key: string, value: Resource<'WorkloadEndpoint'> | null): void {
     const endpoint = value === null ? null : indexedWorkload(value)
-    this.index.set(`workload/${key}`, endpoint)
+    this.index.set(key, endpoint)
     const isLocal = value?.spec.node === this.context.node
     this.setLocal(this.workloads, key, endpoint, isLocal ? value.spec.interfaceName : null)
   }
 
   private onHostEndpoint(key: string, value: Resource<'HostEndpoint'> | null): void {
     const endpoint = value === null ? null : indexedHost(value)
-    this.index.set(`host/${key}`, endpoint)
+    this.index.set(key, endpoint)
     const device = value?.spec.node === this.context.node ? this.hostDevice(value.spec) : null
     this.setLocal(this.hostEndpoints, key, endpoint, device)
   }
@@ -224,14 +224,22 @@ export class PolicyPart implements DataplanePart {
   }
 }
 
-function indexedWorkload({ metadata, spec }: Resource<'WorkloadEndpoint'>): IndexedEndpoint {
+/** A resource is never changed, only replaced; every host of a cluster has them all. */
+const indexedWorkloads = new WeakMap<Resource<'WorkloadEndpoint'>, IndexedEndpoint>()
+
+function indexedWorkload(workload: Resource<'WorkloadEndpoint'>): IndexedEndpoint {
+  const known = indexedWorkloads.get(workload)
+  if (known !== undefined) return known
+  const { metadata, spec } = workload
   const { namespace, labels = {} } = metadata
-  return {
+  const endpoint = {
     labels: namespace === undefined ? labels : { [NAMESPACE_LABEL]: namespace, ...labels },
     profiles: spec.profiles,
     addresses: addressesOf(spec),
-    ports: [],
+    ports: namedPorts(spec.ports),
   }
+  indexedWorkloads.set(workload, endpoint)
+  return endpoint
 }
 
 function addressesOf({ ipNetworks }: WorkloadEndpointSpec): string[] {
@@ -240,10 +248,14 @@ function addressesOf({ ipNetworks }: WorkloadEndpointSpec): string[] {
 
 function indexedHost({ metadata, spec }: Resource<'HostEndpoint'>): IndexedEndpoint {
   const addresses = (spec.expectedIPs ?? []).map((text) => formatIpv4(parseIpv4(text)!))
-  const ports = (spec.ports ?? []).map(({ name, protocol, port }) => ({
+  const ports = namedPorts(spec.ports)
+  return { labels: metadata.labels ?? {}, profiles: spec.profiles ?? [], addresses, ports }
+}
+
+function namedPorts(ports: readonly EndpointPort[] = []): NamedPort[] {
+  return ports.map(({ name, protocol, port }) => ({
     name,
     protocol: protocolNumber(protocol),
     port,
   }))
-  return { labels: metadata.labels ?? {}, profiles: spec.profiles ?? [], addresses, ports }
 }
