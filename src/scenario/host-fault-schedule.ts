@@ -2,6 +2,7 @@ import type { StoreMember } from '../control/cluster/store.ts'
 import type { Host } from '../host/host.ts'
 import { partition } from '../link/fault-rules.ts'
 import type { FaultRule } from '../link/faulty-channel.ts'
+import type { Process } from '../sim/process.ts'
 import { formatDuration, MILLISECOND } from '../sim/units.ts'
 import type { Ipv4Address } from '../wire/ipv4-address.ts'
 import type { ContainerLife } from './container-life.ts'
@@ -45,7 +46,7 @@ export class HostFaultSchedule {
       else {
         let undos: readonly Undo[] = []
         simulator.callAt(at, () => {
-          undos = this.begin(fault)
+          undos = this.begin(fault, name)
           if (undos.length > 0) return
           log.push(`${name} did nothing: at ${formatDuration(at)} nobody led the store`)
         })
@@ -72,7 +73,10 @@ export class HostFaultSchedule {
   }
 
   /** @returns what ends it, for each that it has befallen. */
-  private begin(fault: Exclude<HostFault, { kind: 'restore-disk' }>): readonly Undo[] {
+  private begin(
+    fault: Exclude<HostFault, { kind: 'restore-disk' }>,
+    name: string,
+  ): readonly Undo[] {
     switch (fault.kind) {
       case 'stop':
       case 'crash':
@@ -82,6 +86,8 @@ export class HostFaultSchedule {
       case 'leave':
         this.hosts.run(this.hosts.leave(fault.host, fault.network))
         return [() => this.hosts.join(fault.host, fault.network)]
+      case 'remove-network':
+        return [this.removeNetwork(fault, name)]
       case 'move':
         this.hosts.run(this.containers.move(fault.container, fault.to, fault.keepsAddress))
         return [NOTHING]
@@ -100,6 +106,21 @@ export class HostFaultSchedule {
           return NOTHING
         })
     }
+  }
+
+  private removeNetwork(
+    { host, network }: Extract<HostFault, { kind: 'remove-network' }>,
+    name: string,
+  ): Undo {
+    const { log, networks } = this.world
+    const daemon = networks.get(network)!.daemons.get(host)!
+    const run = function* (what: string, command: Process<string | null> | undefined): Process {
+      if (command === undefined) return
+      const refusal = yield* command
+      if (refusal !== null) log.push(`${name}: at ${host} ${network} is not ${what}: ${refusal}`)
+    }
+    this.hosts.run(run('removed', daemon.removeNetwork?.(network)))
+    return () => this.hosts.run(run('made', daemon.createNetwork?.(network)))
   }
 
   private restart(program: Controlled): Undo {

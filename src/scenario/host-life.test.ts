@@ -195,3 +195,32 @@ describe('wrong faults', () => {
     expect(wrong('move: c, to: h1, at: 1s, until: 2s')).toEqual(['"move" happens once, at "at"'])
   })
 })
+
+describe('a network that its user removes', () => {
+  it('stays while containers are on it, goes from that host, and is made again at its end', () => {
+    const world = worldWith(
+      'removeNetwork: h2/lan, at: 1s',
+      'stop: b, at: 2s',
+      'stop: c, at: 2s, until: 7s',
+      'removeNetwork: h2/lan, at: 3s, until: 6s, name: rm',
+      'removeNetwork: h2/lan, at: 4s',
+    )
+    world.simulator.run(5 * SECOND)
+    expect(world.log).toEqual([
+      'fault-1: at h2 lan is not removed: error while removing network: network lan has active endpoints',
+      'fault-5: at h2 lan is not removed: No such network: lan',
+    ])
+    expect(addressesOf(world, 'a')).toHaveLength(1)
+    world.simulator.run(8 * SECOND)
+    expect(addressesOf(world, 'c')).toHaveLength(1)
+    expect(world.log).toHaveLength(2)
+  })
+
+  it('is refused where a scheme has no such command', () => {
+    expect(wrong('removeNetwork: h2/net')).toEqual([
+      'bridge has no command by which a user removes a network',
+    ])
+    expect(wrong('removeNetwork: h9/net')[0]).toContain('h9/net')
+    expect(wrong('removeNetwork: h2/lan, until: 3s')).toEqual([])
+  })
+})

@@ -57,6 +57,8 @@ export type HostFault =
   | { readonly kind: 'restart'; readonly program: ProgramRef }
   /** The operator takes a host out of a network, or of all; `until` takes it in again. */
   | { readonly kind: 'leave'; readonly host: string; readonly network: string | null }
+  /** A user removes a network by a command at a host; `until` makes it again. */
+  | { readonly kind: 'remove-network'; readonly host: string; readonly network: string }
   /** The container ends, and starts on another host. */
   | {
       readonly kind: 'move'

@@ -81,6 +81,13 @@ export interface Daemon {
    * been detached. The daemon has ended when it is over; `start` joins again.
    */
   leave(): Process<void>
+  /**
+   * A user types the command of `Scheme.removal` at this host. @returns what it refuses with, or null when
+   * the network is gone.
+   */
+  removeNetwork?(network: string): Process<string | null>
+  /** After `removeNetwork` its user makes it again, as the scenario has it. @returns as that. */
+  createNetwork?(network: string): Process<string | null>
 }
 
 /** One way of joining containers of several hosts: a control plane over Linux primitives. */
@@ -98,6 +105,8 @@ export interface Scheme<Options = unknown> {
   check?(options: Options, context: SchemeContext): readonly SchemeFinding[]
   /** Devices and chains that a network has for itself on each of its hosts, by name. */
   claims?(options: Options): readonly string[]
+  /** The command by which a user removes a network; absent when there is none. Its daemons know it. */
+  readonly removal?: string
   /** What a reader of the results must know of how the network was set up; null if nothing. */
   note?(options: Options): string | null
   /** Its variants as a comparison shows them; the first is what one gets who says nothing. */

@@ -1,9 +1,9 @@
 import { LinkError } from '../host/link-error.ts'
-import { type Process, sleep, spawn } from '../sim/process.ts'
-import { SECOND } from '../sim/units.ts'
+import { type Process, spawn } from '../sim/process.ts'
 import type { NetDevice } from '../stack/device.ts'
 import { formatIpv4, type Ipv4Address } from '../wire/ipv4-address.ts'
 import { NO_ADDRESS_LEFT } from './address-pool.ts'
+import { announceAddress } from './announce-address.ts'
 import type { ChildDriver } from './child-driver.ts'
 import {
   AttachError,
@@ -20,9 +20,6 @@ import type { ParentNetworkOptions } from './parent-network-options.ts'
 const NOT_RUNNING = new AttachError(
   'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
 )
-/** Unsolicited ARP requests for a new address, from engine 28.0 on, and the time between them. */
-const ANNOUNCEMENTS = 3
-const ANNOUNCEMENT_INTERVAL = SECOND
 const DUMMY_PREFIX = 'dm-'
 const IFNAME_LENGTH = 15
 
@@ -150,7 +147,7 @@ export class ParentNetwork implements Daemon {
     if (container.defaultRoute && !internal) {
       driver.setDefaultRoute(container, device, this.plan.gateway)
     }
-    if (version === '28.0') spawn(namespace.kernel.simulator, announce(device, address))
+    if (version === '28.0') spawn(namespace.kernel.simulator, announceAddress(device, address))
     const { name, network } = container
     return {
       container: name,
@@ -225,6 +222,30 @@ export class ParentNetwork implements Daemon {
     else this.engine.start()
   }
 
+  /** `docker network rm`; other hosts have networks of their own. */
+  *removeNetwork(network: string): Process<string | null> {
+    const refusal = this.refusalOfRemoval(network)
+    if (refusal === null) yield* this.leave()
+    else this.log.push(`network rm ${network}: ${refusal}`)
+    // What its user has removed no start of the daemon brings back.
+    this.hasLeft &&= refusal !== null
+    return refusal
+  }
+
+  private refusalOfRemoval(network: string): string | null {
+    if (!this.engine.isRunning) return NOT_RUNNING.message
+    if (!this.exists) return `No such network: ${network}`
+    if (this.running.length === 0) return null
+    return `error while removing network: network ${network} has active endpoints`
+  }
+
+  *createNetwork(network: string): Process<string | null> {
+    if (!this.engine.isRunning) return NOT_RUNNING.message
+    if (this.exists) return `network with name ${network} already exists`
+    this.create()
+    return this.exists ? null : this.log.at(-1)!
+  }
+
   /** `docker network rm`: nobody else knew of the host. */
   *leave(): Process<void> {
     for (const entry of this.running) this.end(entry)
@@ -254,12 +275,4 @@ function removeInterface({ namespace, device }: Endpoint): void {
 /** The engine names it after the network's id; a scenario's networks have names that are short. */
 function dummyName(network: string): string {
   return `${DUMMY_PREFIX}${network}`.slice(0, IFNAME_LENGTH)
-}
-
-function* announce(device: NetDevice, address: Ipv4Address): Process<void> {
-  for (let i = 0; i < ANNOUNCEMENTS; i++) {
-    if (i > 0) yield* sleep(ANNOUNCEMENT_INTERVAL)
-    if (!device.addresses.some((own) => own.address === address)) return
-    device.namespace.arp.announce(device, address)
-  }
 }

@@ -42,6 +42,10 @@ export class Schemes {
     return this.byName.get(name)?.sharesFabricSubnet ?? false
   }
 
+  removal(name: string): string | null {
+    return this.byName.get(name)?.removal ?? null
+  }
+
   claims(name: string, options: unknown): readonly string[] {
     return this.byName.get(name)?.claims?.(options) ?? []
   }

@@ -84,7 +84,7 @@ class Trial {
     for (const { endpoint: from } of this.running) {
       for (const { endpoint: to } of this.running) {
         const way = `${formatIpv4(from.address)} to ${formatIpv4(to.address)}`
-        expect(this.bench.ping(from.namespace, to.address), way).toBe(true)
+        expect(this.bench.ping(from.namespace, to.address, 2 * SECOND), way).toBe(true)
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Faults of programs, hosts, containers, disks, clocks, and partitions between hosts. */
 import { formatDuration } from '../../sim/units.ts'
-import type { FabricModel } from '../model.ts'
+import type { FabricModel, NetworkModel } from '../model.ts'
 import type { Path } from '../place.ts'
 import type { FaultEntry } from '../schema/faults.ts'
 import type { HostFault, ProgramRef, StoreModel } from '../store-model.ts'
@@ -15,11 +15,12 @@ export interface FaultTargets {
   /** Daemons as `host/network`. */
   readonly daemons: ReadonlySet<string>
   readonly containers: KnownNames
+  readonly networks: readonly NetworkModel[]
 }
 
 const PROGRAM_KEYS = ['stop', 'crash', 'restart'] as const
 const DISK_KEYS = ['loseDisk', 'restoreDisk', 'slowDisk'] as const
-const LIFE_KEYS = ['leave', 'move', 'flushRules'] as const
+const LIFE_KEYS = ['leave', 'removeNetwork', 'move', 'flushRules'] as const
 export const HOST_FAULT_KEYS = [
   ...PROGRAM_KEYS,
   ...LIFE_KEYS,
@@ -66,7 +67,7 @@ function checkUntil(context: Context, entry: FaultEntry, path: Path): void {
 
 function hasLastingFault(entry: FaultEntry): boolean {
   if (entry.link !== undefined || entry.node !== undefined) return true
-  return (['stop', 'crash', 'leave', 'slowDisk', 'partition'] as const).some(
+  return (['stop', 'crash', 'leave', 'removeNetwork', 'slowDisk', 'partition'] as const).some(
     (key) => entry[key] !== undefined,
   )
 }
@@ -125,7 +126,10 @@ function lifeFaults(
   targets: FaultTargets,
 ): HostFault[] {
   const { move, to, keepAddress, flushRules } = entry
-  const faults: HostFault[] = leaveOf(context, entry, path, targets)
+  const faults: HostFault[] = [
+    ...leaveOf(context, entry, path, targets),
+    ...removalOf(context, entry, path, targets),
+  ]
   const hosts = knownHosts(context, targets.fabric)
   checkOwner(context, entry, path, 'to', 'move', 'c1')
   checkOwner(context, entry, path, 'keepAddress', 'move', 'c1')
@@ -159,6 +163,25 @@ function leaveOf(
   if (!context.checkName(known, [...path, 'leave'], 'host', leave)) return []
   const [host = '', network] = leave.split('/')
   return [{ kind: 'leave', host, network: network ?? null }]
+}
+
+function removalOf(
+  context: Context,
+  { removeNetwork }: FaultEntry,
+  path: Path,
+  { daemons, networks }: FaultTargets,
+): HostFault[] {
+  if (removeNetwork === undefined) return []
+  const at = [...path, 'removeNetwork']
+  if (!context.checkName(daemons, at, 'network of a host', removeNetwork)) return []
+  const [host = '', name = ''] = removeNetwork.split('/')
+  const scheme = networks.find((network) => network.name === name)?.scheme ?? 'a router'
+  if ((context.registry.removal?.(scheme) ?? null) !== null) {
+    return [{ kind: 'remove-network', host, network: name }]
+  }
+  const message = `${scheme} has no command by which a user removes a network`
+  context.report('conflict', at, message, `leave: ${removeNetwork} takes a host out of it`)
+  return []
 }
 
 /** Of members, and what they may be called by what they do. */

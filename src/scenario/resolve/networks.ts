@@ -13,7 +13,7 @@ import type {
   IdleContainers,
   NetworkModel,
 } from '../model.ts'
-import { subnetOf } from '../registry.ts'
+import { subnetsOf } from '../registry.ts'
 import type { Context } from './context.ts'
 
 export function resolveNetworks(context: Context, fabric: FabricModel): NetworkModel[] {
@@ -24,19 +24,19 @@ export function resolveNetworks(context: Context, fabric: FabricModel): NetworkM
   }))
   const taken: { name: string; block: Ipv4Prefix }[] = []
   for (const { name, scheme, options } of networks) {
-    const block = subnetOf(options)
-    if (block === null) continue
     const path = ['networks', name, 'subnet']
     // A default in the place of a wrong block says nothing.
     if (context.isBroken(...path)) continue
     const isShared = context.registry.sharesFabricSubnet?.(scheme) ?? false
-    const others = [...taken, ...(isShared ? [] : fabricBlocks(context, fabric))]
-    for (const other of others) {
-      if (!overlaps(block, other.block)) continue
-      const message = `${formatPrefix(block)} overlaps ${formatPrefix(other.block)}, ${other.name}`
-      context.report('overlap', path, message, 'give each network a block of its own')
+    for (const block of subnetsOf(options)) {
+      const others = [...taken, ...(isShared ? [] : fabricBlocks(context, fabric))]
+      for (const other of others) {
+        if (!overlaps(block, other.block)) continue
+        const message = `${formatPrefix(block)} overlaps ${formatPrefix(other.block)}, ${other.name}`
+        context.report('overlap', path, message, 'give each network a block of its own')
+      }
+      taken.push({ name: `network ${name}`, block })
     }
-    taken.push({ name: `network ${name}`, block })
   }
   return networks
 }
@@ -129,15 +129,17 @@ function checkFixedAddresses(
   containers: readonly ContainerModel[],
 ): void {
   const isBroken = context.isBroken('networks', network.name, 'subnet')
-  const block = isBroken ? null : subnetOf(network.options)
+  const blocks = isBroken ? [] : subnetsOf(network.options)
+  const [first] = blocks
   containers.forEach(({ address, networks }, i) => {
     if (address === null || networks[0] !== network.name) return
     const path = ['containers', i, 'address']
     const text = formatIpv4(address)
-    if (block !== null && !contains(block, address)) {
-      const message = `${text} is not in ${formatPrefix(block)}, the subnet of ${network.name}`
-      context.report('conflict', path, message, `an address from ${formatPrefix(block)}`)
-    } else if (block !== null && block.length < 31 && isReserved(block, address)) {
+    const block = blocks.find((each) => contains(each, address))
+    if (first !== undefined && block === undefined) {
+      const message = `${text} is not in ${formatPrefix(first)}, the subnet of ${network.name}`
+      context.report('conflict', path, message, `an address from ${formatPrefix(first)}`)
+    } else if (block !== undefined && block.length < 31 && isReserved(block, address)) {
       const message = `${text} is the network or broadcast address of ${formatPrefix(block)}`
       context.report('conflict', path, message, 'an address between the two')
     }
@@ -154,10 +156,11 @@ function checkRoom(
   network: NetworkModel,
   counts: ReadonlyMap<string, number>,
 ): void {
-  const block = subnetOf(network.options)
-  if (block === null || context.isBroken('networks', network.name, 'subnet')) return
+  const blocks = subnetsOf(network.options)
+  const [block] = blocks
+  if (block === undefined || context.isBroken('networks', network.name, 'subnet')) return
   const [host, most] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0])
-  const room = Math.max(1, 2 ** (32 - block.length) - 2)
+  const room = blocks.reduce((sum, { length }) => sum + Math.max(1, 2 ** (32 - length) - 2), 0)
   if (most <= room) return
   const message = `${formatPrefix(block)} holds ${room} addresses, and ${host} has ${most} containers`
   const remedy = 'a larger subnet, or fewer containers'

@@ -69,6 +69,7 @@ export function resolveScenario(context: Context, run: RunOfFile): Scenario {
       store,
       daemons: new Set([...daemonsOf(containers, idle, input.faults), ...routingDaemons(fabric)]),
       containers: knownContainers(context, containers),
+      networks,
     }),
     captures: resolveCaptures(context, fabric, ends),
     expectations: expected.map((each) => {

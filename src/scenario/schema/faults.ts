@@ -73,6 +73,12 @@ export const fault = z.strictObject({
       'A host, which its operator takes out of all networks, or `h1/net`, out of one, as the ' +
         "scheme's manual has it. It joins again at `until`.",
     ),
+  removeNetwork: reference()
+    .exactOptional()
+    .describe(
+      "`h1/net`: at h1 a user types the scheme's command that removes a network, where there is one; it " +
+        'may refuse. The network is made again at `until`.',
+    ),
   move: reference()
     .exactOptional()
     .describe('A container, which ends where it is and starts on the host `to`.'),

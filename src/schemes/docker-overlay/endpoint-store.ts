@@ -27,11 +27,11 @@ export class EndpointStore {
     return networks.map(networkOf).filter((network) => network !== null)
   }
 
-  /** @returns null = there is no network of the name. */
+  /** @param name or id. @returns null = there is no such network. */
   *network(name: string): Process<StoredNetwork | null | KvError> {
     const networks = yield* this.networks()
     if (networks instanceof KvError) return networks
-    return networks.find((network) => network.name === name) ?? null
+    return networks.find((each) => each.id === name || each.name === name) ?? null
   }
 
   /** Names of the containers on a network; its directory is made. */
@@ -68,6 +68,13 @@ export class EndpointStore {
     const count = goJson({ Count: 0 })
     const written = yield* this.datastore.put(`endpoint_count/${network}`, count, null)
     return written instanceof KvError ? written : null
+  }
+
+  /** The pair of a network's count, and what it says. */
+  *count(network: string): Process<{ readonly pair: KvPair; readonly count: number } | KvError> {
+    const pair = yield* this.datastore.get(`endpoint_count/${network}`)
+    if (pair instanceof KvError) return pair
+    return { pair, count: (JSON.parse(pair.value) as { Count: number }).Count }
   }
 
   *changeCount(network: string, by: 1 | -1): Process<KvError | null> {

@@ -1,23 +1,25 @@
 import { KvError, type KvStore } from '../../control/kv/store.ts'
-import { Condition } from '../../control/program/condition.ts'
 import type { Program } from '../../control/program/program.ts'
 import { type Process, sleep } from '../../sim/process.ts'
 import { MILLISECOND, SECOND } from '../../sim/units.ts'
-import type { Ipv4Address } from '../../wire/ipv4-address.ts'
+import { contains, formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
+import { NO_ADDRESS_LEFT } from '../address-pool.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../contract.ts'
-import { createNetwork } from './create-network.ts'
+import { createNetwork, type NetworkParts } from './create-network.ts'
 import { Datastore } from './datastore.ts'
 import { Discovery, type DiscoveryListener } from './discovery.ts'
 import type { EndpointRecord } from './endpoint-record.ts'
 import { EndpointStore } from './endpoint-store.ts'
-import { freeDevice, removeDevice } from './gateway-bridge.ts'
+import type { CommandError, EngineLife } from './engine-daemon.ts'
 import { randomHex } from './identifier.ts'
-import { Ipam } from './ipam.ts'
+import { Ipam, type Pool } from './ipam.ts'
 import type { ContainerIds, MachineState, RunningEndpoint } from './machine-state.ts'
+import { NetworkPatience } from './network-patience.ts'
 import type { StoredNetwork } from './network-record.ts'
 import type { DockerOverlayOptions } from './options.ts'
 import { OverlayDriver } from './overlay-driver.ts'
+import { removeNetwork } from './remove-network.ts'
 
 /** How often the networks are read in one start, 18 times in all, and before one stop (both counted). */
 const LOOKUPS_BEFORE = 8
@@ -25,15 +27,14 @@ const LOOKUPS_AFTER = 10
 const LOOKUPS_OF_STOP = 7
 /** A look-up that fails is tried so many times. */
 const LOOKUP_TRIES = 3
-/** Until the network has been made, its first containers are started again and again. */
+/** A store that does not answer is asked again. */
 const START_RETRY = 500 * MILLISECOND
-const START_PATIENCE = 60 * SECOND
 /** What else there is to end; gossip goes on meanwhile. */
 const SHUTDOWN = SECOND
 const ERROR = 'docker: Error response from daemon: '
 
 /** dockerd with libnetwork, from a start to its end. */
-export class Engine implements DiscoveryListener {
+export class Engine implements EngineLife<RunningEndpoint>, DiscoveryListener {
   readonly program: Program
   private readonly state: MachineState
   private readonly datastore: Datastore
@@ -41,12 +42,7 @@ export class Engine implements DiscoveryListener {
   private readonly endpoints: EndpointStore
   private readonly driver: OverlayDriver
   private readonly discovery: Discovery
-  /** Networks that it has seen: of these it is sure when they are missing. */
-  private readonly seen = new Set<string>()
-  private readonly patience: number
-  /** What an earlier life has left is cleared away: containers can be started. */
-  private readonly ready: Condition
-  private isReady = false
+  private readonly patience: NetworkPatience
 
   constructor(
     program: Program,
@@ -61,22 +57,19 @@ export class Engine implements DiscoveryListener {
     this.endpoints = new EndpointStore(program, this.datastore)
     this.driver = new OverlayDriver(program, state.host, this.datastore, version)
     this.discovery = new Discovery(program, kv, state.host.address, this)
-    this.patience = program.now + START_PATIENCE
-    this.ready = new Condition(program)
+    this.patience = new NetworkPatience(program)
     program.ended.wait(program.simulator, () => {
       state.leftOver = [...state.leftOver, ...this.driver.active]
       state.locks.forget()
     })
   }
 
-  /** Starts; what an earlier life has left is cleared away first. */
   *start(): Process {
     while ((yield* this.datastore.list('network')) instanceof KvError) yield* sleep(START_RETRY)
     this.program.spawn(this.discovery.run())
     yield* this.datastore.list('endpoint_count')
     yield* this.cleanUp()
-    this.isReady = true
-    this.ready.notify()
+    this.patience.setReady()
   }
 
   *nodes(addresses: readonly Ipv4Address[]): Process {
@@ -90,67 +83,49 @@ export class Engine implements DiscoveryListener {
   /** Containers whose daemon was killed are killed now, and their endpoints removed from the store. */
   private *cleanUp(): Process {
     const { state } = this
-    for (const entry of state.running) {
-      removeDevice(entry.container.namespace, entry.device)
-      state.gatewayBridge.detach(entry.container)
-    }
-    for (const sandbox of state.leftOver) sandbox.destroy()
-    state.leftOver = []
+    state.endLeftOver()
     for (const entry of state.running) {
       const error = yield* this.removeFromStore(entry)
-      this.driver.leave(entry.network.id, entry.endpoint)
+      this.driver.leave(entry.network, entry.endpoint)
       if (error === null) state.remove(entry)
       else this.log(`Failed to delete stale endpoint: ${error.text}`)
     }
   }
 
-  /** `docker network create -d overlay`. */
-  *createNetwork(name: string, options: DockerOverlayOptions): Process<KvError | null> {
+  private get parts(): NetworkParts {
     const { datastore, driver, endpoints, ipam, program } = this
-    return yield* createNetwork({ datastore, driver, endpoints, ipam, program }, name, options)
+    return { datastore, driver, endpoints, ipam, program }
   }
 
-  /** `docker run --network`. */
+  *createNetwork(name: string, options: DockerOverlayOptions): Process<CommandError | null> {
+    return commandError(yield* createNetwork(this.parts, name, options))
+  }
+
+  *removeNetwork(name: string): Process<CommandError | null> {
+    return commandError(yield* removeNetwork(this.parts, name))
+  }
+
   *run(container: ContainerSpec, options: DockerOverlayOptions): Process<Endpoint | AttachError> {
-    return yield* this.state.locks.alone(container, this.runAlone(container, options))
-  }
-
-  private *runAlone(
-    container: ContainerSpec,
-    options: DockerOverlayOptions,
-  ): Process<Endpoint | AttachError> {
-    while (!this.isReady) yield* this.ready.wait()
+    yield* this.patience.whenReady()
     yield* this.destroyRetained(container)
-    const network = yield* this.awaitNetwork(container.network)
-    if (network === null) {
-      return new AttachError(`${ERROR}network ${container.network} not found.`)
-    }
+    const wanted = this.state.networkOf(container)
+    const network = yield* this.patience.find(container.network, () => this.lookUp(wanted))
+    if (network === null) return new AttachError(`${ERROR}network ${wanted} not found.`)
+    this.patience.saw(container.network)
     for (let i = 1; i < LOOKUPS_BEFORE; i++) yield* this.endpoints.networks()
     const endpoint = yield* this.createEndpoint(network, container)
     if (endpoint instanceof KvError) return new AttachError(ERROR + endpoint.text)
+    this.state.keepNetworkId(container, network.id)
     const joined = yield* this.join(network, container, endpoint, options)
-    if (joined instanceof AttachError) yield* this.takeBack(network, endpoint)
+    if (joined instanceof AttachError) yield* this.takeBack(network.id, endpoint)
     for (let i = 0; i < LOOKUPS_AFTER; i++) yield* this.endpoints.networks()
     return joined
   }
 
-  /** A network that it has never seen may still have to be made. */
-  private *awaitNetwork(name: string): Process<StoredNetwork | null> {
-    for (;;) {
-      const network = yield* this.lookUp(name)
-      if (network !== null) {
-        this.seen.add(name)
-        return network
-      }
-      if (this.seen.has(name) || this.program.now > this.patience) return null
-      yield* sleep(START_RETRY)
-    }
-  }
-
   /** A store that does not answer has no networks. */
-  private *lookUp(name: string): Process<StoredNetwork | null> {
+  private *lookUp(nameOrId: string): Process<StoredNetwork | null> {
     for (let i = 0; i < LOOKUP_TRIES; i++) {
-      const found = yield* this.endpoints.network(name)
+      const found = yield* this.endpoints.network(nameOrId)
       if (!(found instanceof KvError)) return found
     }
     return null
@@ -167,10 +142,10 @@ export class Engine implements DiscoveryListener {
       const text = `endpoint with name ${name} already exists in network ${network.name}.`
       return new KvError('exists', text)
     }
-    const { pool } = network
-    const address = yield* this.ipam.requestAddress(pool, container.address)
-    if (address instanceof KvError) return address
-    const endpoint = this.endpointOf(network, container, address)
+    const place = yield* this.assignAddress(network, container.address)
+    if (place instanceof KvError) return place
+    const { pool, address } = place
+    const endpoint = this.endpointOf(pool, container, address)
     const created = yield* this.endpoints.create(network.id, endpoint)
     if (created !== null) {
       yield* this.ipam.releaseAddress(pool, address)
@@ -184,11 +159,23 @@ export class Engine implements DiscoveryListener {
     return counted
   }
 
-  private endpointOf(
-    { pool }: StoredNetwork,
-    container: ContainerSpec,
-    address: Ipv4Address,
-  ): EndpointRecord {
+  /** The first subnet that has room, or the one that the wanted address is in. */
+  private *assignAddress(
+    { subnets, name, id }: StoredNetwork,
+    wanted: Ipv4Address | null,
+  ): Process<{ readonly pool: Pool; readonly address: Ipv4Address } | KvError> {
+    for (const { pool } of subnets) {
+      if (wanted !== null && !contains(pool.subnet, wanted)) continue
+      const address = yield* this.ipam.requestAddress(pool, wanted)
+      if (!(address instanceof KvError)) return { pool, address }
+      if (address.text !== NO_ADDRESS_LEFT) return address
+    }
+    if (wanted === null) return new KvError('exists', `${NO_ADDRESS_LEFT}: ${name} (${id})`)
+    const reason = "It does not belong to any of this network's subnets"
+    return new KvError('exists', `Invalid address ${formatIpv4(wanted)}: ${reason}`)
+  }
+
+  private endpointOf(pool: Pool, container: ContainerSpec, address: Ipv4Address): EndpointRecord {
     return {
       id: randomHex(this.program.random),
       name: container.name,
@@ -215,46 +202,46 @@ export class Engine implements DiscoveryListener {
     options: DockerOverlayOptions,
   ): Process<Endpoint | AttachError> {
     const { state } = this
-    const { namespace } = container
-    const isTaken = namespace.device(container.device) !== undefined
-    const device = isTaken ? freeDevice(container, 0) : container.device
-    const joined = yield* this.driver.join(network, { ...container, device }, endpoint)
+    const joined = yield* this.driver.join(network, state.withDevice(container), endpoint)
     if (joined instanceof KvError) return new AttachError(ERROR + joined.text)
     if (joined instanceof AttachError) return joined
     const sourceName = `veth${randomHex(this.program.random, 7)}`
     const record = { ...endpoint, sourceName, sandbox: this.idsOf(container).sandbox }
-    const entry = { container, network, endpoint: record, device, isRetained: false }
+    const { device } = joined
+    const { id, isInternal } = network
+    const entry = {
+      ...{ container, device, isInternal, network: id },
+      ...{ endpoint: record, isRetained: false },
+    }
     state.add(entry)
     const failure =
-      state.gatewayBridge.open(container, network.isInternal, options.publish) ??
-      (yield* this.publishEndpoint(network, record))
+      state.gatewayBridge.open(container, isInternal, options.publish) ??
+      (yield* this.publishEndpoint(id, record))
     if (failure === null) return joined
     this.leave(entry)
     return failure
   }
 
-  private *publishEndpoint(
-    network: StoredNetwork,
-    endpoint: EndpointRecord,
-  ): Process<AttachError | null> {
-    const updated = yield* this.endpoints.update(network.id, endpoint)
+  private *publishEndpoint(network: string, endpoint: EndpointRecord): Process<AttachError | null> {
+    const updated = yield* this.endpoints.update(network, endpoint)
     if (updated !== null) return new AttachError(ERROR + updated.text)
     // docker_gwbridge is a network too; its directory stays empty.
     yield* this.endpoints.names(this.state.gatewayNetwork)
     return null
   }
 
-  private *takeBack(network: StoredNetwork, endpoint: EndpointRecord): Process<KvError | null> {
-    const { id, pool } = network
+  private *takeBack(network: string, endpoint: EndpointRecord): Process<KvError | null> {
     const error =
-      (yield* this.endpoints.delete(id, endpoint)) ??
-      (yield* this.ipam.releaseAddress(pool, endpoint.address)) ??
-      (yield* this.endpoints.changeCount(id, -1))
-    if (!this.state.running.some((entry) => entry.network.id === id)) this.endpoints.unfollow(id)
+      (yield* this.endpoints.delete(network, endpoint)) ??
+      (yield* this.ipam.releaseAddress(endpoint.pool, endpoint.address)) ??
+      (yield* this.endpoints.changeCount(network, -1))
+    if (!this.state.running.some((entry) => entry.network === network)) {
+      this.endpoints.unfollow(network)
+    }
     return error
   }
 
-  /** `docker stop`. Without the store the container ends, but its sandbox stays. */
+  /** Without the store the container ends, but its sandbox stays. */
   *remove(entry: RunningEndpoint): Process {
     yield* this.state.locks.alone(entry.container, this.removeAlone(entry))
   }
@@ -295,20 +282,13 @@ export class Engine implements DiscoveryListener {
 
   /** The host's part. */
   private leave(entry: RunningEndpoint): void {
-    const { container, device, network, endpoint } = entry
-    const { state } = this
-    removeDevice(container.namespace, device)
-    this.driver.leave(network.id, endpoint)
-    state.remove(entry)
-    const needsGateway = state.running.some(
-      (other) => other.container.namespace === container.namespace && !other.network.isInternal,
-    )
-    if (!needsGateway) state.gatewayBridge.detach(container)
+    this.state.disconnect(entry)
+    this.driver.leave(entry.network, entry.endpoint)
   }
 
   private *removeFromStore({ network, endpoint }: RunningEndpoint): Process<KvError | null> {
     const left = { ...endpoint, sandbox: '', sourceName: '' }
-    const error = yield* this.endpoints.update(network.id, left)
+    const error = yield* this.endpoints.update(network, left)
     return error ?? (yield* this.takeBack(network, endpoint))
   }
 
@@ -324,4 +304,8 @@ export class Engine implements DiscoveryListener {
   private log(line: string): void {
     this.program.log.push(line)
   }
+}
+
+function commandError(error: KvError | null): CommandError | null {
+  return error === null ? null : { text: error.text, isPassing: error.kind === 'failed' }
 }

@@ -1,48 +1,31 @@
 import type { Host } from '../../host/host.ts'
+import { spawn } from '../../sim/process.ts'
+import type { RandomStream } from '../../sim/random.ts'
 import type { NetNamespace } from '../../stack/namespace.ts'
-import {
-  formatIpv4,
-  formatPrefix,
-  type Ipv4Address,
-  type Ipv4Prefix,
-} from '../../wire/ipv4-address.ts'
+import type { Ipv4Address, Ipv4Prefix } from '../../wire/ipv4-address.ts'
 import { macOfAddress } from '../address-mac.ts'
 import { AddressPool, NO_ADDRESS_LEFT } from '../address-pool.ts'
+import { announceAddress } from '../announce-address.ts'
 import { attachToBridge } from '../attach-veth.ts'
 import { AttachError, type ContainerSpec } from '../contract.ts'
+import {
+  changeContainer,
+  GATEWAY_BRIDGE,
+  type GatewayRules,
+  gatewayRules,
+  type Published,
+  programBridge,
+} from './gateway-rules.ts'
 import type { DockerOverlayOptions } from './options.ts'
 
-const BRIDGE = 'docker_gwbridge'
 const MTU = 1500
 const DEFAULT_ROUTE: Ipv4Prefix = { base: 0, length: 0 }
-
-type Published = DockerOverlayOptions['publish'][number]
 
 interface Attached {
   readonly device: string
   readonly address: Ipv4Address
   readonly ports: readonly Published[]
 }
-
-/** Chains that the daemon makes when it starts (17.06 to 27). */
-const CHAINS = `*filter
-:FORWARD DROP
-:DOCKER -
-:DOCKER-ISOLATION-STAGE-1 -
-:DOCKER-ISOLATION-STAGE-2 -
-:DOCKER-USER -
--A FORWARD -j DOCKER-USER
--A FORWARD -j DOCKER-ISOLATION-STAGE-1
--A DOCKER-ISOLATION-STAGE-1 -j RETURN
--A DOCKER-ISOLATION-STAGE-2 -j RETURN
--A DOCKER-USER -j RETURN
-COMMIT
-*nat
-:DOCKER -
--A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
-COMMIT
-`
 
 /** docker_gwbridge on one host: the way out of containers whose networks have none, and the way in. */
 export class GatewayBridge {
@@ -51,12 +34,22 @@ export class GatewayBridge {
   private readonly taken: number
   private pool: AddressPool
   private readonly attached = new Map<NetNamespace, Attached>()
+  private readonly rules: GatewayRules
+  /** Since 28 MAC addresses are random, and announced. */
+  private readonly random: RandomStream | null
 
   /** @param taken how many of the first addresses are somebody else's. */
-  constructor(host: Host, subnet: Ipv4Prefix, taken = 0) {
+  constructor(
+    host: Host,
+    { gatewayBridgeSubnet, version }: Pick<DockerOverlayOptions, 'gatewayBridgeSubnet' | 'version'>,
+    taken = 0,
+  ) {
     this.host = host
-    this.subnet = subnet
+    this.subnet = gatewayBridgeSubnet
     this.taken = taken
+    this.rules = gatewayRules(version)
+    const { random } = host.kernel.simulator
+    this.random = version === '28.0' ? random.stream(`docker_gwbridge-mac/${host.name}`) : null
     this.pool = this.newPool()
   }
 
@@ -79,37 +72,17 @@ export class GatewayBridge {
   /** Made for the first container. */
   private ensure(): void {
     const { commands, root } = this.host
-    if (root.device(BRIDGE) !== undefined) return
+    if (root.device(GATEWAY_BRIDGE) !== undefined) return
+    // Who has had it on already keeps his policy.
+    if (!root.sysctls.ipForward) commands.iptables.run('-P FORWARD DROP')
     commands.sysctl('net.ipv4.ip_forward', 1)
     commands.sysctl('net.bridge.bridge-nf-call-iptables', 1)
-    commands.link.add({ name: BRIDGE, type: 'bridge', mtu: MTU })
+    commands.link.add({ name: GATEWAY_BRIDGE, type: 'bridge', mtu: MTU })
     // Of its own: else it would change as its ports come and go.
-    commands.link.address(BRIDGE)
-    commands.addr.add({ address: this.gateway, length: this.subnet.length }, BRIDGE)
-    commands.link.up(BRIDGE)
-    this.programRules()
-  }
-
-  /** Each rule before those of the networks that are there; containers do not meet on it (icc off). */
-  private programRules(): void {
-    const { iptables } = this.host.commands
-    if (!iptables.save().includes(':DOCKER-USER ')) iptables.restore(CHAINS, { noflush: true })
-    for (const rule of [
-      `-t nat -I POSTROUTING -s ${formatPrefix(this.subnet)} ! -o ${BRIDGE} -j MASQUERADE`,
-      `-t nat -I DOCKER -i ${BRIDGE} -j RETURN`,
-      `-A FORWARD -i ${BRIDGE} -o ${BRIDGE} -j DROP`,
-      `-I FORWARD -i ${BRIDGE} ! -o ${BRIDGE} -j ACCEPT`,
-      `-I FORWARD -o ${BRIDGE} -j DOCKER`,
-      `-I FORWARD -o ${BRIDGE} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-      `-I DOCKER-ISOLATION-STAGE-1 -i ${BRIDGE} ! -o ${BRIDGE} -j DOCKER-ISOLATION-STAGE-2`,
-      `-I DOCKER-ISOLATION-STAGE-2 -o ${BRIDGE} -j DROP`,
-    ]) {
-      iptables.run(rule)
-    }
-    for (const chain of ['DOCKER-ISOLATION-STAGE-1', 'DOCKER-USER']) {
-      iptables.run(`-D FORWARD -j ${chain}`)
-      iptables.run(`-I FORWARD -j ${chain}`)
-    }
+    commands.link.address(GATEWAY_BRIDGE)
+    commands.addr.add({ address: this.gateway, length: this.subnet.length }, GATEWAY_BRIDGE)
+    commands.link.up(GATEWAY_BRIDGE)
+    programBridge(this.host, this.rules, this.subnet)
   }
 
   /** For containers that no network has given a way out yet. */
@@ -131,8 +104,9 @@ export class GatewayBridge {
     if (address === null) return new AttachError(NO_ADDRESS_LEFT)
     const device = freeDevice(container, 1)
     const { length } = this.subnet
-    const mac = macOfAddress(address)
-    const place = { bridge: BRIDGE, mtu: MTU, address, length, mac, hairpin: false }
+    const { random } = this
+    const mac = macOfAddress(random === null ? address : random.int32())
+    const place = { bridge: GATEWAY_BRIDGE, mtu: MTU, address, length, mac, hairpin: false }
     const endpoint = attachToBridge(this.host.commands, { ...container, device }, place)
     if (endpoint instanceof AttachError) {
       this.pool.release(address)
@@ -143,9 +117,13 @@ export class GatewayBridge {
       via: this.gateway,
       device: namespace.device(device)!,
     })
+    if (random !== null) {
+      const announcing = announceAddress(namespace.device(device)!, address)
+      spawn(this.host.kernel.simulator, announcing)
+    }
     const attached = { device, address, ports }
     this.attached.set(namespace, attached)
-    this.changePublished('-A', attached)
+    this.change(attached, true)
     return null
   }
 
@@ -161,26 +139,13 @@ export class GatewayBridge {
     const attached = this.attached.get(namespace)
     if (attached === undefined) return
     this.attached.delete(namespace)
-    this.changePublished('-D', attached)
+    this.change(attached, false)
     removeDevice(namespace, attached.device)
     this.pool.release(attached.address)
   }
 
-  private changePublished(command: '-A' | '-D', { address, ports }: Attached): void {
-    const { iptables } = this.host.commands
-    const target = formatIpv4(address)
-    for (const { protocol, port, hostPort } of ports) {
-      const to = (number: number) => `-p ${protocol} -m ${protocol} --dport ${number}`
-      iptables.run(
-        `-t nat ${command} DOCKER ! -i ${BRIDGE} ${to(hostPort)} -j DNAT --to-destination ${target}:${port}`,
-      )
-      iptables.run(
-        `${command} DOCKER -d ${target}/32 ! -i ${BRIDGE} -o ${BRIDGE} ${to(port)} -j ACCEPT`,
-      )
-      iptables.run(
-        `-t nat ${command} POSTROUTING -s ${target}/32 -d ${target}/32 ${to(port)} -j MASQUERADE`,
-      )
-    }
+  private change({ address, ports }: Attached, isAdded: boolean): void {
+    changeContainer(this.host, this.rules.container(address, ports), isAdded)
   }
 }
 

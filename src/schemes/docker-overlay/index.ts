@@ -12,6 +12,8 @@ import {
   type DockerOverlayOptions,
   dockerOverlayOptions,
   overlayMtu,
+  type SubnetWish,
+  subnetWishes,
   VXLAN_PORT,
 } from './options.ts'
 import { startSwarm } from './swarm/swarm-daemon.ts'
@@ -49,6 +51,10 @@ function checkManagers(
 
 function checkClassic(options: DockerOverlayOptions, context: SchemeContext): SchemeFinding[] {
   const findings = checkStore(context)
+  if (options.version === '28.0') {
+    const message = 'external stores went with release 23.0'
+    findings.push({ path: ['version'], message, remedy: 'an older one, or "mode: swarm"' })
+  }
   if (options.managers !== undefined) {
     const message = 'managers are of swarm mode'
     findings.push({ path: ['managers'], message, remedy: 'add "mode: swarm"' })
@@ -71,34 +77,48 @@ function checkStore({ store }: SchemeContext): SchemeFinding[] {
 }
 
 function checkAddresses(options: DockerOverlayOptions): SchemeFinding[] {
-  const { subnet, ipRange, gateway, auxAddresses, mtu, encrypted } = options
+  const { subnet, ipRange, gateway, auxAddresses, moreSubnets, mtu, encrypted } = options
   const findings: SchemeFinding[] = []
-  const add = (path: string[], message: string, remedy: string) =>
+  const add = (path: SchemeFinding['path'], message: string, remedy: string) =>
     findings.push({ path, message, remedy })
   if (mtu !== undefined && overlayMtu(mtu, encrypted) < MTU_MIN) {
     add(['mtu'], `VXLAN leaves ${overlayMtu(mtu, encrypted)} bytes of ${mtu}`, 'at least 118 bytes')
   }
-  const given = [
-    ...(gateway === undefined ? [] : [{ path: ['gateway'], address: gateway }]),
-    ...Object.entries(auxAddresses).map(([key, address]) => ({
-      path: ['auxAddresses', key],
-      address,
-    })),
-  ]
   if (subnet === undefined) {
+    const orphans = Object.keys(auxAddresses).map((key) => ['auxAddresses', key])
+    if (gateway !== undefined) orphans.unshift(['gateway'])
     if (ipRange !== undefined) add(['ipRange'], 'a range without its subnet', 'add "subnet"')
-    for (const { path } of given) add(path, 'an address without its subnet', 'add "subnet"')
+    for (const path of orphans) add(path, 'an address without its subnet', 'add "subnet"')
+    if (moreSubnets.length > 0) add(['moreSubnets'], 'further ones without a first', 'add "subnet"')
     return findings
   }
-  const text = formatPrefix(subnet)
-  if (ipRange !== undefined && !isWithin(ipRange, subnet)) {
-    add(['ipRange'], `${formatPrefix(ipRange)} is not within ${text}`, `a part of ${text}`)
-  }
-  for (const { path, address } of given) {
-    if (contains(subnet, address)) continue
-    add(path, `${formatIpv4(address)} is not in ${text}`, `an address of ${text}`)
+  const wishes = subnetWishes(options)
+  wishes.forEach((wish, i) => {
+    const path = i === 0 ? [] : ['moreSubnets', i - 1]
+    checkSubnet(wish, (key, message, remedy) => add([...path, key], message, remedy))
+  })
+  const blocks = [subnet, ...moreSubnets.map((each) => each.subnet)]
+  const texts = blocks.map(formatPrefix).join(' or ')
+  for (const [key, address] of Object.entries(auxAddresses)) {
+    if (blocks.some((block) => contains(block, address))) continue
+    const message = `${formatIpv4(address)} is not in ${texts}`
+    add(['auxAddresses', key], message, `an address of ${texts}`)
   }
   return findings
+}
+
+function checkSubnet(
+  { subnet, ipRange, gateway }: SubnetWish,
+  add: (key: string, message: string, remedy: string) => void,
+): void {
+  if (subnet === null) return
+  const text = formatPrefix(subnet)
+  if (ipRange !== null && !isWithin(ipRange, subnet)) {
+    add('ipRange', `${formatPrefix(ipRange)} is not within ${text}`, `a part of ${text}`)
+  }
+  if (gateway !== null && !contains(subnet, gateway)) {
+    add('gateway', `${formatIpv4(gateway)} is not in ${text}`, `an address of ${text}`)
+  }
 }
 
 /** In a swarm each host with containers has one address more, since 18.06. */
@@ -116,10 +136,9 @@ function isWithin(inner: Ipv4Prefix, outer: Ipv4Prefix): boolean {
 
 /** The hosts share the addresses: network, broadcast and gateway are not for containers. */
 function checkRoom(options: DockerOverlayOptions, { hosts }: SchemeContext): SchemeFinding[] {
-  const { subnet = { base: 0, length: 24 }, ipRange, auxAddresses } = options
+  const { ipRange } = options
   const total = hosts.reduce((sum, { containers }) => sum + containers, balancersOf(options, hosts))
-  const aux = Object.values(auxAddresses).filter((address) => contains(ipRange ?? subnet, address))
-  const room = sizeOf(ipRange ?? subnet) - (ipRange === undefined ? 3 : 0) - aux.length
+  const room = subnetWishes(options).reduce((sum, wish) => sum + roomOf(wish), 0)
   if (total <= room) return []
   return [
     {
@@ -130,13 +149,19 @@ function checkRoom(options: DockerOverlayOptions, { hosts }: SchemeContext): Sch
   ]
 }
 
+function roomOf({ subnet, ipRange, auxAddresses }: SubnetWish): number {
+  const block = ipRange ?? subnet ?? { base: 0, length: 24 }
+  const aux = Object.values(auxAddresses).filter((address) => contains(block, address))
+  return sizeOf(block) - (ipRange === null ? 3 : 0) - aux.length
+}
+
 function checkGatewayBridge(
-  { gatewayBridgeSubnet: block, subnet }: DockerOverlayOptions,
+  options: DockerOverlayOptions,
   { fabricSubnet }: SchemeContext,
 ): SchemeFinding[] {
-  const other = [fabricSubnet, ...(subnet === undefined ? [] : [subnet])].find((each) =>
-    overlaps(block, each),
-  )
+  const { gatewayBridgeSubnet: block } = options
+  const subnets = subnetWishes(options).flatMap(({ subnet }) => subnet ?? [])
+  const other = [fabricSubnet, ...subnets].find((each) => overlaps(block, each))
   if (other === undefined) return []
   const message = `docker_gwbridge's ${formatPrefix(block)} overlaps ${formatPrefix(other)}`
   return [
@@ -149,6 +174,7 @@ export const dockerOverlayScheme: Scheme<DockerOverlayOptions> = {
   summary:
     'Docker overlay networks, with an external store and Serf or in swarm mode: a VXLAN segment a network.',
   options: dockerOverlayOptions,
+  removal: 'docker network rm',
   variant: ({ mode }) => `docker-overlay/${mode}`,
   check,
   showcase: [

@@ -54,6 +54,8 @@ const NO_PARENT = { AddressSpace: '', Subnet: '', ChildSubnet: '' }
 /** The default driver of address management (libnetwork/ipam) in the address space of the cluster. */
 export class Ipam {
   private readonly datastore: Datastore
+  /** Where this daemon's search for a default pool begins: behind the last one that it has given. */
+  private firstPool = 0
 
   constructor(datastore: Datastore) {
     this.datastore = datastore
@@ -65,19 +67,38 @@ export class Ipam {
     const done = yield* this.datastore.update(CONFIG, (value) => {
       const config = value === null ? null : (JSON.parse(value) as { Subnets: Subnets })
       const subnets = config?.Subnets ?? {}
-      chosen = choose(subnets, subnet)
+      chosen = choose(subnets, subnet, this.firstPool)
       if (chosen === null) return OVERLAPPING
       const added = [...Object.entries(subnets), ...recordsOf(chosen, range)]
       // It keeps its scope in its first writing only.
       return goJson({ Scope: config === null ? 'global' : '', Subnets: sortedObject(added) })
     })
     if (done instanceof KvError) return configError(done)
+    if (subnet === null) this.firstPool = poolAfter(chosen!)
     const pool = { subnet: chosen!, range }
     const bits = this.bitsOf(pool)
     const error = (yield* bits.create()) ?? (yield* bits.set(0))
     if (error instanceof KvError) return error
     const last = yield* bits.set(sizeOf(pool.subnet) - 1)
     return last instanceof KvError ? last : pool
+  }
+
+  /** A pool goes with the last that uses it, and with it what its addresses stood in. */
+  *releasePool(pool: Pool): Process<KvError | null> {
+    const id = poolId(pool)
+    const done = yield* this.datastore.update(CONFIG, (value) => {
+      const { Subnets } = JSON.parse(value ?? '{"Subnets":{}}') as { Subnets: Subnets }
+      const { [id]: own, ...others } = Subnets
+      if (own === undefined) return POOL_NOT_FOUND
+      const parent = idOf(pool.subnet, null)
+      const left = Object.entries(others).filter(([other]) => other !== parent)
+      return goJson({ Scope: '', Subnets: sortedObject(left) })
+    })
+    if (done instanceof KvError) return configError(done)
+    const path = `ipam/default/data/${idOf(pool.subnet, null)}`
+    const data = yield* this.datastore.get(path)
+    if (data instanceof KvError) return data
+    return yield* this.datastore.delete(path, data)
   }
 
   private bitsOf({ subnet }: Pool): BitHandle {
@@ -136,23 +157,32 @@ export function sizeOf({ length }: Ipv4Prefix): number {
   return 2 ** (32 - length)
 }
 
-function choose(subnets: Subnets, wanted: Ipv4Prefix | null): Ipv4Prefix | null {
+function choose(subnets: Subnets, wanted: Ipv4Prefix | null, first: number): Ipv4Prefix | null {
   const taken = Object.values(subnets).map(({ Pool: text }) => prefix(text))
-  return choosePool(taken, wanted)
+  return choosePool(taken, wanted, first)
 }
 
-/** @returns null when the subnet, or every default pool, overlaps one that is there. */
+/**
+ * @param first number of the default pool with which the search begins; it goes round.
+ * @returns null when the subnet, or every default pool, overlaps one that is there.
+ */
 export function choosePool(
   taken: readonly Ipv4Prefix[],
   wanted: Ipv4Prefix | null,
+  first: number,
 ): Ipv4Prefix | null {
   const isFree = (block: Ipv4Prefix) => !taken.some((other) => overlaps(block, other))
   if (wanted !== null) return isFree(wanted) ? wanted : null
   for (let i = 0; i < DEFAULT_POOLS; i++) {
-    const block = { base: (10 << 24) | (i << 8), length: 24 }
+    const block = { base: (10 << 24) | (((first + i) % DEFAULT_POOLS) << 8), length: 24 }
     if (isFree(block)) return block
   }
   return null
+}
+
+/** Number of the default pool behind one. */
+export function poolAfter({ base }: Ipv4Prefix): number {
+  return (((base >>> 8) & 0xffff) + 1) % DEFAULT_POOLS
 }
 
 /** A pool, and above a part of one its parent. */

@@ -1,20 +1,16 @@
 import type { Host } from '../../host/host.ts'
 import type { NetNamespace } from '../../stack/namespace.ts'
 import type { ContainerSpec } from '../contract.ts'
-import { ContainerLocks } from './container-locks.ts'
 import type { EndpointRecord } from './endpoint-record.ts'
 import type { GatewayBridge } from './gateway-bridge.ts'
-import type { StoredNetwork } from './network-record.ts'
-import type { NetworkSandbox } from './network-sandbox.ts'
+import { type ConnectedContainer, HostState } from './host-state.ts'
 import { retainSandbox } from './retained-sandbox.ts'
 
 /** A container on a network of this host, as the daemon's local database has it. */
-export interface RunningEndpoint {
-  readonly container: ContainerSpec
-  readonly network: StoredNetwork
+export interface RunningEndpoint extends ConnectedContainer {
+  /** Id of the network. */
+  readonly network: string
   readonly endpoint: EndpointRecord
-  /** Its interface in the container. */
-  readonly device: string
   /** The container has ended, but the store could not be told. */
   readonly isRetained: boolean
 }
@@ -25,23 +21,14 @@ export interface ContainerIds {
   readonly sandbox: string
 }
 
-/** What outlives the daemon on its host: the kernel's part and its local database. */
-export class MachineState {
-  readonly host: Host
-  readonly gatewayBridge: GatewayBridge
+/** What outlives a daemon with an external store on its host. */
+export class MachineState extends HostState<RunningEndpoint> {
   /** Of docker_gwbridge, the same as long as the host lives. */
   readonly gatewayNetwork: string
-  running: readonly RunningEndpoint[] = []
-  /** What ran when the daemon was stopped in order. */
-  interrupted: readonly RunningEndpoint[] = []
-  /** Namespaces of networks that an earlier life of the daemon has left. */
-  leftOver: readonly NetworkSandbox[] = []
   private readonly ids = new Map<NetNamespace, ContainerIds>()
-  readonly locks = new ContainerLocks()
 
   constructor(host: Host, gatewayBridge: GatewayBridge, gatewayNetwork: string) {
-    this.host = host
-    this.gatewayBridge = gatewayBridge
+    super(host, gatewayBridge)
     this.gatewayNetwork = gatewayNetwork
   }
 
@@ -53,13 +40,9 @@ export class MachineState {
     return made
   }
 
-  add(entry: RunningEndpoint): void {
-    this.running = [...this.running, entry]
-  }
-
   /** The ids of a container go with its last network. */
-  remove(entry: RunningEndpoint): void {
-    this.running = this.running.filter((other) => other !== entry)
+  override remove(entry: RunningEndpoint): void {
+    super.remove(entry)
     const { namespace } = entry.container
     if (this.running.some(({ container }) => container.namespace === namespace)) return
     this.ids.delete(namespace)
@@ -86,12 +69,5 @@ export class MachineState {
   /** Sandboxes of a container's earlier lives. */
   retained(name: string): readonly RunningEndpoint[] {
     return this.running.filter((entry) => entry.isRetained && entry.container.name === name)
-  }
-
-  find(network: string, namespace: NetNamespace): RunningEndpoint | null {
-    const found = this.running.find(
-      (entry) => entry.network.name === network && entry.container.namespace === namespace,
-    )
-    return found ?? null
   }
 }

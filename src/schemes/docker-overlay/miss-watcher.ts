@@ -1,7 +1,7 @@
 import { Mailbox } from '../../control/program/mailbox.ts'
 import type { Fibre, Program } from '../../control/program/program.ts'
 import type { Process } from '../../sim/process.ts'
-import { contains, formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
+import { formatIpv4, type Ipv4Address } from '../../wire/ipv4-address.ts'
 import type { NetworkSandbox } from './network-sandbox.ts'
 
 /** @returns whether the peer of the address has been found, and entered. */
@@ -34,7 +34,7 @@ export class MissWatcher {
   }
 
   private miss(address: Ipv4Address): void {
-    if (this.pending.has(address) || !contains(this.sandbox.plan.subnet, address)) return
+    if (this.pending.has(address) || !this.sandbox.contains(address)) return
     this.pending.add(address)
     this.misses.put({ address })
   }

@@ -1,14 +1,22 @@
 import { formatIpv4, formatPrefix, type Ipv4Address, prefix } from '../../wire/ipv4-address.ts'
 import { goJson, sortedObject } from './go-json.ts'
 import { type Pool, poolId } from './ipam.ts'
-import type { DockerOverlayOptions } from './options.ts'
+import { type DockerOverlayOptions, type SubnetWish, subnetWishes } from './options.ts'
+
+/** One subnet of a network. */
+export interface StoredSubnet {
+  readonly pool: Pool
+  readonly gateway: Ipv4Address
+  /** `--aux-address`. */
+  readonly reserved: readonly Ipv4Address[]
+}
 
 /** A network as every daemon reads it from the store. */
 export interface StoredNetwork {
   readonly id: string
   readonly name: string
-  readonly pool: Pool
-  readonly gateway: Ipv4Address
+  /** In the user's order. */
+  readonly subnets: readonly StoredSubnet[]
   readonly isInternal: boolean
 }
 
@@ -29,8 +37,9 @@ export function networkJson(
   options: DockerOverlayOptions,
   created: string,
 ): string {
-  const { id, name, pool, gateway, isInternal } = network
+  const { id, name, subnets, isInternal } = network
   const { mtu, encrypted } = options
+  const wishes = subnetWishes(options)
   const driver = {
     ...(mtu === undefined ? {} : { [DRIVER_MTU]: String(mtu) }),
     ...(encrypted ? { encrypted: '' } : {}),
@@ -53,8 +62,13 @@ export function networkJson(
     internal: isInternal,
     ipamOptions: {},
     ipamType: 'default',
-    ipamV4Config: goJson([wished(options)]),
-    ipamV4Info: goJson([{ IPAMData: ipamData(pool, gateway, options), PoolID: poolId(pool) }]),
+    ipamV4Config: goJson(wishes.map(wished)),
+    ipamV4Info: goJson(
+      subnets.map((subnet, i) => ({
+        IPAMData: ipamData(subnet, wishes[i]!),
+        PoolID: poolId(subnet.pool),
+      })),
+    ),
     labels: {},
     loadBalancerIP: '',
     loadBalancerMode: 'NAT',
@@ -66,17 +80,17 @@ export function networkJson(
   })
 }
 
-function wished({ subnet, ipRange, gateway, auxAddresses }: DockerOverlayOptions) {
+function wished({ subnet, ipRange, gateway, auxAddresses }: SubnetWish) {
   const aux = Object.entries(auxAddresses).map(([key, value]) => [key, formatIpv4(value)] as const)
   return {
-    PreferredPool: subnet === undefined ? '' : formatPrefix(subnet),
-    SubPool: ipRange === undefined ? '' : formatPrefix(ipRange),
-    Gateway: gateway === undefined ? '' : formatIpv4(gateway),
+    PreferredPool: subnet === null ? '' : formatPrefix(subnet),
+    SubPool: ipRange === null ? '' : formatPrefix(ipRange),
+    Gateway: gateway === null ? '' : formatIpv4(gateway),
     AuxAddresses: aux.length === 0 ? null : sortedObject(aux),
   }
 }
 
-function ipamData(pool: Pool, gateway: Ipv4Address, { auxAddresses }: DockerOverlayOptions) {
+function ipamData({ pool, gateway }: StoredSubnet, { auxAddresses }: SubnetWish) {
   const aux = Object.entries(auxAddresses).map(
     ([key, value]) => [key, interfaceAddress(value, pool)] as const,
   )
@@ -88,60 +102,81 @@ function ipamData(pool: Pool, gateway: Ipv4Address, { auxAddresses }: DockerOver
   })
 }
 
+/** What `docker network rm` writes first, and again when the pools have been given back. */
+export function networkJsonInDelete(value: string, hasPools: boolean): string {
+  const entries = Object.entries(JSON.parse(value) as Record<string, unknown>)
+  const left = entries.filter(([key]) => hasPools || key !== 'ipamV4Info')
+  return goJson({ ...Object.fromEntries(left), inDelete: true })
+}
+
 /** @returns null of a network of another driver. */
 export function parseNetwork(value: string): StoredNetwork | null {
   const record = JSON.parse(value) as Record<string, unknown>
   if (record['networkType'] !== 'overlay') return null
-  const [info] = JSON.parse(String(record['ipamV4Info'])) as PoolInfo[]
-  const data = JSON.parse(info!.IPAMData) as { Gateway: string; Pool: string }
-  const [, , , childBase, childLength] = info!.PoolID.split('/')
-  const range = childBase === undefined ? null : prefix(`${childBase}/${childLength}`)
+  // Of one that is being removed the pools go first.
+  const infos = JSON.parse(String(record['ipamV4Info'] ?? '[]')) as PoolInfo[]
   return {
     id: String(record['id']),
     name: String(record['name']),
-    pool: { subnet: prefix(data.Pool), range },
-    gateway: prefix(data.Gateway.replace(/\/.*/, '')).base,
+    subnets: infos.map(parseSubnet),
     isInternal: record['internal'] === true,
   }
 }
 
-/** The driver's own record of a network: its VNI is 0 until the first container anywhere. */
+interface IpamData {
+  readonly AuxAddresses?: Readonly<Record<string, string>>
+  readonly Gateway: string
+  readonly Pool: string
+}
+
+function parseSubnet({ IPAMData, PoolID }: PoolInfo): StoredSubnet {
+  const data = JSON.parse(IPAMData) as IpamData
+  const [, , , childBase, childLength] = PoolID.split('/')
+  const range = childBase === undefined ? null : prefix(`${childBase}/${childLength}`)
+  return {
+    pool: { subnet: prefix(data.Pool), range },
+    gateway: addressOf(data.Gateway),
+    reserved: Object.values(data.AuxAddresses ?? {}).map(addressOf),
+  }
+}
+
+/** Of an address with the length of its prefix. */
+function addressOf(text: string): Ipv4Address {
+  return prefix(text.replace(/\/.*/, '')).base
+}
+
+/** One subnet in the driver's record: its VNI is 0 until its first container anywhere. */
+export interface OverlaySubnet {
+  readonly SubnetIP: string
+  readonly GwIP: string
+  readonly Vni: number
+}
+
+/** The driver's own record of a network. */
 export interface OverlayRecord {
   /** Of the underlay, as the user gave it; 0 = not given. */
   readonly mtu: number
-  readonly subnetIp: string
-  readonly gateway: string
-  readonly vni: number
   /** `-o encrypted`. */
-  readonly isSecure: boolean
+  readonly secure: boolean
+  readonly subnets: readonly OverlaySubnet[]
 }
 
 export function overlayRecordOf(
-  { pool, gateway }: StoredNetwork,
-  { mtu = 0, encrypted }: DockerOverlayOptions,
+  { subnets }: StoredNetwork,
+  { mtu = 0, encrypted: secure }: DockerOverlayOptions,
 ): OverlayRecord {
-  const subnetIp = formatPrefix(pool.subnet)
-  const isSecure = encrypted
-  return { mtu, subnetIp, gateway: interfaceAddress(gateway, pool), vni: 0, isSecure }
+  const records = subnets.map(({ pool, gateway }) => ({
+    SubnetIP: formatPrefix(pool.subnet),
+    GwIP: interfaceAddress(gateway, pool),
+    Vni: 0,
+  }))
+  return { mtu, secure, subnets: records }
 }
 
-export function overlayJson({ mtu, subnetIp, gateway, vni, isSecure }: OverlayRecord): string {
-  const subnets = [{ SubnetIP: subnetIp, GwIP: gateway, Vni: vni }]
-  return goJson({ mtu, secure: isSecure, subnets })
+export function overlayJson({ mtu, secure, subnets }: OverlayRecord): string {
+  return goJson({ mtu, secure, subnets })
 }
 
 export function parseOverlay(value: string): OverlayRecord {
-  const { mtu, secure, subnets } = JSON.parse(value) as {
-    mtu: number
-    secure: boolean
-    subnets: { SubnetIP: string; GwIP: string; Vni: number }[]
-  }
-  const [subnet] = subnets
-  return {
-    mtu,
-    subnetIp: subnet!.SubnetIP,
-    gateway: subnet!.GwIP,
-    vni: subnet!.Vni,
-    isSecure: secure,
-  }
+  return JSON.parse(value) as OverlayRecord
 }

@@ -1,5 +1,12 @@
 import { z } from 'zod'
+import { contains, type Ipv4Address, type Ipv4Prefix } from '../../wire/ipv4-address.ts'
 import { count, ipv4Address, ipv4Prefix, mtu } from '../option-types.ts'
+
+const furtherSubnet = z.strictObject({
+  subnet: ipv4Prefix().describe('`--subnet`.'),
+  ipRange: ipv4Prefix().exactOptional().describe('`--ip-range` of this subnet.'),
+  gateway: ipv4Address().exactOptional().describe('`--gateway` of this subnet.'),
+})
 
 const published = z.strictObject({
   container: z.string().describe('The container whose port it is.'),
@@ -36,12 +43,15 @@ export const dockerOverlayOptions = z.strictObject({
         'address on each docker_gwbridge; no port is published by it. That of the first network counts.',
     ),
   version: z
-    .enum(['17.06', '20.10'])
+    .enum(['17.06', '20.10', '28.0'])
     .default('20.10')
     .describe(
       'Release whose behaviour applies. Until 17.09 a peer that comes up elsewhere overwrites the old ' +
         'entry at once, and a late leave of the old one removes the new; later it waits for the leave. ' +
-        'Since 18.06 a swarm gives each node of a network an address for its load balancer.',
+        'Since 18.06 a swarm gives each node of a network an address for its load balancer. From 28.0 on, ' +
+        'which knows swarm mode only, docker_gwbridge has rules in chains of its own and drops what is routed ' +
+        'to a container from elsewhere, MAC addresses there are random, and containers announce theirs by ' +
+        'three unsolicited ARP requests.',
     ),
   subnet: ipv4Prefix()
     .exactOptional()
@@ -52,10 +62,18 @@ export const dockerOverlayOptions = z.strictObject({
     .exactOptional()
     .describe('`--ip-range`: the part of the subnet from which addresses are chosen.'),
   gateway: ipv4Address().exactOptional().describe('`--gateway`. Default: the first free address.'),
+  moreSubnets: z
+    .array(furtherSubnet)
+    .prefault([])
+    .describe(
+      'Further `--subnet`: each has a VNI, a bridge and a gateway of its own, and the hosts route between ' +
+        'them. A container gets an address of the first with room, or the one that it asks for; in swarm ' +
+        'mode of any of them, by chance.',
+    ),
   auxAddresses: z
     .record(z.string(), ipv4Address())
     .prefault({})
-    .describe('`--aux-address`: addresses of the subnet that no container gets, by name.'),
+    .describe('`--aux-address`: addresses of the subnets that no container gets, by name.'),
   internal: z
     .boolean()
     .default(false)
@@ -91,6 +109,27 @@ export const dockerOverlayOptions = z.strictObject({
 })
 
 export type DockerOverlayOptions = z.output<typeof dockerOverlayOptions>
+
+/** One `--subnet` with what the command line says of it; null = it says nothing. */
+export interface SubnetWish {
+  readonly subnet: Ipv4Prefix | null
+  readonly ipRange: Ipv4Prefix | null
+  readonly gateway: Ipv4Address | null
+  /** By name. */
+  readonly auxAddresses: Readonly<Record<string, Ipv4Address>>
+}
+
+/** The subnets that the user asks for, in his order; one without a block when he asks for none. */
+export function subnetWishes(options: DockerOverlayOptions): readonly SubnetWish[] {
+  const { subnet = null, ipRange = null, gateway = null, moreSubnets, auxAddresses } = options
+  const further = moreSubnets.map((each) => ({ ipRange: null, gateway: null, ...each }))
+  return [{ subnet, ipRange, gateway }, ...further].map((wish) => {
+    const own = Object.entries(auxAddresses).filter(
+      ([, address]) => wish.subnet === null || contains(wish.subnet, address),
+    )
+    return { ...wish, auxAddresses: Object.fromEntries(own) }
+  })
+}
 
 /** Outer IPv4, UDP and VXLAN, inner Ethernet. */
 const VXLAN_OVERHEAD = 50

@@ -3,7 +3,13 @@ import type { Program } from '../../control/program/program.ts'
 import type { Host } from '../../host/host.ts'
 import { type Process, sleep } from '../../sim/process.ts'
 import { MILLISECOND } from '../../sim/units.ts'
-import { type Ipv4Address, maskOf } from '../../wire/ipv4-address.ts'
+import {
+  contains,
+  type Ipv4Address,
+  maskOf,
+  parseInterfaceAddress,
+  prefix,
+} from '../../wire/ipv4-address.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../contract.ts'
 import { BitHandle } from './bit-handle.ts'
 import type { Datastore } from './datastore.ts'
@@ -11,12 +17,13 @@ import type { EndpointRecord } from './endpoint-record.ts'
 import { MissWatcher } from './miss-watcher.ts'
 import {
   type OverlayRecord,
+  type OverlaySubnet,
   overlayJson,
   overlayRecordOf,
   parseOverlay,
   type StoredNetwork,
 } from './network-record.ts'
-import type { NetworkSandbox } from './network-sandbox.ts'
+import type { NetworkSandbox, SegmentPlan } from './network-sandbox.ts'
 import { type DockerOverlayOptions, overlayMtu, VXLAN_PORT } from './options.ts'
 import { OverlayNetworks } from './overlay-networks.ts'
 import { PeerGossip, type PeerListener } from './peer-gossip.ts'
@@ -54,6 +61,9 @@ export class OverlayDriver implements PeerListener {
     this.program = program
     this.datastore = datastore
     this.networks = new OverlayNetworks(host, version)
+    this.networks.onUnclaimed = (network, peer) => {
+      program.spawn(this.claimFor(network, peer))
+    }
     const bits = VNI_LAST - VNI_FIRST + 1
     this.vnis = new BitHandle(datastore, 'idm/vxlan-id', 'vxlan-id', bits)
     program.ended.wait(program.simulator, () => this.stopListening())
@@ -95,24 +105,55 @@ export class OverlayDriver implements PeerListener {
     return written instanceof KvError ? written : null
   }
 
-  /** The network's record, with a VNI: the first container of the cluster claims it. */
-  private *obtainVni(network: string): Process<OverlayRecord | KvError> {
+  /** The network's record, with a VNI for an address's subnet: its first container of the cluster claims it. */
+  private *obtainVni(network: string, address: Ipv4Address): Process<OverlayRecord | KvError> {
     const path = `overlay/network/${network}`
     for (;;) {
       const found = yield* this.datastore.get(path)
       if (found instanceof KvError) return found
       const record = parseOverlay(found.value)
-      if (record.vni !== 0) return record
+      const own = record.subnets.find(({ SubnetIP }) => contains(prefix(SubnetIP), address))!
+      if (own.Vni !== 0) return record
       const ordinal = yield* this.vnis.setAny(0, VNI_LAST - VNI_FIRST, this.lastVni)
       if (ordinal instanceof KvError) return ordinal
       if (ordinal === 'none free') return new KvError('failed', 'no bit available')
       this.lastVni = ordinal
-      const claimed = { ...record, vni: VNI_FIRST + ordinal }
+      const subnets = record.subnets.map((each) =>
+        each === own ? { ...each, Vni: VNI_FIRST + ordinal } : each,
+      )
+      const claimed = { ...record, subnets }
       const written = yield* this.datastore.put(path, overlayJson(claimed), found)
       if (!(written instanceof KvError)) return claimed
       const released = yield* this.vnis.unset(ordinal)
       if (written.kind === 'failed' || released !== null) return written
     }
+  }
+
+  /** A peer is the first of its subnet that this host hears of. */
+  private *claimFor(network: string, peer: Peer): Process {
+    const record = yield* this.obtainVni(network, peer.address)
+    const sandbox = this.networks.sandbox(network)
+    if (record instanceof KvError || sandbox === undefined) return
+    sandbox.learn(record.subnets.map(segmentOf))
+    // It may have gone meanwhile.
+    if (this.networks.find(network, peer.address) === peer) sandbox.addPeer(peer)
+  }
+
+  /** The host on which it is removed forgets its peers, and gives the VNIs back. */
+  *deleteNetwork(network: string): Process<KvError | null> {
+    this.networks.flush(network)
+    const path = `overlay/network/${network}`
+    const found = yield* this.datastore.get(path)
+    // Another host was faster.
+    if (found instanceof KvError) return found.kind === 'not-found' ? null : found
+    const error = yield* this.datastore.delete(path, found)
+    if (error !== null) return error.kind === 'failed' ? error : null
+    for (const { Vni } of parseOverlay(found.value).subnets) {
+      if (Vni === 0) continue
+      const released = yield* this.vnis.unset(Vni - VNI_FIRST)
+      if (released !== null) return released
+    }
+    return null
   }
 
   /** Joins a container to a network of this host, and tells the other hosts. */
@@ -121,11 +162,11 @@ export class OverlayDriver implements PeerListener {
     container: ContainerSpec,
     endpoint: EndpointRecord,
   ): Process<Endpoint | AttachError | KvError> {
-    const record = yield* this.obtainVni(network.id)
+    const record = yield* this.obtainVni(network.id, endpoint.address)
     if (record instanceof KvError) return record
-    if (record.isSecure) return NO_KEYS
+    if (record.secure) return NO_KEYS
     yield* sleep(KERNEL_WORK)
-    const sandbox = this.enter(network, record)
+    const sandbox = this.enter(network.id, record)
     const { address, mac } = endpoint
     const joined = sandbox.attach(container, address, mac)
     if (joined instanceof AttachError) {
@@ -143,14 +184,11 @@ export class OverlayDriver implements PeerListener {
     return { endpointId: id, address, mask, mac, vtep: locator, isLocal: true }
   }
 
-  private enter(network: StoredNetwork, record: OverlayRecord): NetworkSandbox {
-    const { id } = network
+  private enter(id: string, { mtu, subnets }: OverlayRecord): NetworkSandbox {
     const sandbox = this.networks.enter({
       network: id,
-      vni: record.vni,
-      subnet: network.pool.subnet,
-      gateway: network.gateway,
-      mtu: overlayMtu(record.mtu, false),
+      segments: subnets.map(segmentOf),
+      mtu: overlayMtu(mtu, false),
       port: VXLAN_PORT,
     })
     if (this.watchers.has(id)) return sandbox
@@ -191,4 +229,8 @@ export class OverlayDriver implements PeerListener {
     if (added === null) this.networks.sandbox(network)?.addNeighbour(peer)
     return true
   }
+}
+
+function segmentOf({ SubnetIP, GwIP, Vni }: OverlaySubnet): SegmentPlan {
+  return { subnet: prefix(SubnetIP), gateway: parseInterfaceAddress(GwIP)!.address, vni: Vni }
 }

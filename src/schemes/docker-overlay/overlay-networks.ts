@@ -17,6 +17,8 @@ export class OverlayNetworks {
   /** By network. */
   private readonly tables = new Map<string, PeerTable>()
   private readonly sandboxes = new Map<string, ActiveSandbox>()
+  /** Told of peers in a subnet whose VNI is not known yet. */
+  onUnclaimed: (network: string, peer: Peer) => void = () => {}
 
   constructor(host: Host, version: DockerOverlayOptions['version']) {
     this.host = host
@@ -41,12 +43,13 @@ export class OverlayNetworks {
     const known = this.sandboxes.get(plan.network)
     if (known !== undefined) {
       known.joins++
+      known.sandbox.learn(plan.segments)
       return known.sandbox
     }
     const sandbox = new NetworkSandbox(this.host, plan)
     this.sandboxes.set(plan.network, { sandbox, joins: 1 })
     for (const peer of this.tableOf(plan.network).peers) {
-      if (!peer.isLocal) sandbox.addPeer(peer)
+      if (!peer.isLocal) this.addTo(sandbox, plan.network, peer)
     }
     return sandbox
   }
@@ -91,7 +94,12 @@ export class OverlayNetworks {
     const sandbox = this.sandbox(network)
     if (sandbox === undefined) return changes
     if (removed !== null && !removed.isLocal) sandbox.removePeer(removed)
-    if (added !== null && !added.isLocal) sandbox.addPeer(added)
+    if (added !== null && !added.isLocal) this.addTo(sandbox, network, added)
     return changes
+  }
+
+  private addTo(sandbox: NetworkSandbox, network: string, peer: Peer): void {
+    if (sandbox.lacksVni(peer.address)) this.onUnclaimed(network, peer)
+    else sandbox.addPeer(peer)
   }
 }

@@ -103,6 +103,7 @@ export const macvlanScheme: Scheme<MacvlanOptions> = {
   summary: 'Containers with MAC addresses of their own on the physical network; no store.',
   options: macvlanOptions,
   sharesFabricSubnet: true,
+  removal: 'docker network rm',
   variant: ({ mode }) => (mode === 'bridge' ? 'macvlan' : `macvlan/${mode}`),
   showcase: [
     { options: {}, another: { subnet: '10.21.0.0/16' } },

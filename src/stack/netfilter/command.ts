@@ -36,13 +36,14 @@ const VERBS = new Map<string, Verb>([
   ['-F', 'flush'],
 ])
 
+const LONG_VERBS = new Map([...VERBS.values()].map((verb) => [`--${verb}`, verb]))
+
 const TAKES_RULE = new Set<Verb>(['append', 'insert', 'delete', 'check'])
 const CHAIN_NAME_MAX = 28
 const POSITION_MAX = 0x7fffffff
 
 function verbOf(word: string): Verb | undefined {
-  if (!word.startsWith('--')) return VERBS.get(word)
-  return [...VERBS.values()].find((verb) => `--${verb}` === word)
+  return VERBS.get(word) ?? LONG_VERBS.get(word)
 }
 
 /** @param table the table where the command names none. Throws IptablesError. */

@@ -65,12 +65,17 @@ function split(text: string): string[] {
     const match = pattern.exec(text)
     if (match === null) break
     end = pattern.lastIndex
-    words.push(...unquoted(match[1]!))
+    const word = match[1]!
+    if (PLAIN.test(word)) words.push(word)
+    else words.push(...unquoted(word))
   }
   const rest = text.slice(end).trim()
   if (rest !== '') throw new IptablesError(`quote without an end: ${rest}`, rest)
   return words
 }
+
+/** Most words are: nothing in them to be taken apart. */
+const PLAIN = /^[^"'\\=]*$/
 
 function unquoted(raw: string): string[] {
   const option = /^(--[a-z-]+)=(.*)$/s.exec(raw)

@@ -1,3 +1,4 @@
+import type { RandomStream } from '../../../sim/random.ts'
 import {
   contains,
   formatIpv4,
@@ -6,52 +7,80 @@ import {
   lastOf,
 } from '../../../wire/ipv4-address.ts'
 import { AddressPool } from '../../address-pool.ts'
-import { choosePool, POOL_OVERLAPS } from '../ipam.ts'
-import type { DockerOverlayOptions } from '../options.ts'
-import type { Balancer, Change, SwarmNetwork, SwarmTask } from './records.ts'
+import { choosePool, POOL_OVERLAPS, poolAfter } from '../ipam.ts'
+import { type DockerOverlayOptions, subnetWishes } from '../options.ts'
+import type { Balancer, Change, SwarmNetwork, SwarmSubnet, SwarmTask } from './records.ts'
 import type { SwarmStore } from './swarm-store.ts'
 
 /** vxlanIDStart of ovmanager. */
 const VNI_FIRST = 4096
 const VNI_LAST = 2 ** 24 - 1
 
+/** Slots of a bucket of Go's maps: their iteration begins at any, so that the first subnet has the most. */
+const MAP_SLOTS = 8
+
+interface SubnetPool {
+  readonly subnet: Ipv4Prefix
+  readonly addresses: AddressPool
+}
+
 /** What is allocated, in the leader's memory: it is read from the store when a manager becomes leader. */
 export class Allocator {
   private readonly store: SwarmStore
   private readonly version: DockerOverlayOptions['version']
-  private readonly pools = new Map<string, AddressPool>()
+  private readonly random: RandomStream
+  /** By network. */
+  private readonly pools = new Map<string, readonly SubnetPool[]>()
   private readonly vnis = new Set<number>()
   /** Places that have a load balancer, or will have one with the next commit. */
   private readonly balanced = new Set<string>()
   private nextVni = VNI_FIRST
+  /** Default pools are looked through from behind the last that was given. */
+  private firstPool = 0
 
-  constructor(store: SwarmStore, version: DockerOverlayOptions['version']) {
+  constructor(store: SwarmStore, version: DockerOverlayOptions['version'], random: RandomStream) {
     this.store = store
     this.version = version
+    this.random = random
     for (const network of store.networks.values()) this.hold(network)
     for (const { network, address } of [...store.tasks.values(), ...store.allBalancers]) {
-      if (address !== null) this.pools.get(network)?.reserve(address)
+      if (address !== null) this.poolOf(network, address)?.addresses.reserve(address)
     }
     for (const { node, network } of store.allBalancers) this.balanced.add(`${node} ${network}`)
   }
 
-  private hold(network: SwarmNetwork): void {
-    const { id, subnet, range, gateway, reserved, vni } = network
-    const ends = range === null ? undefined : ([range.base, lastOf(range)] as const)
-    this.pools.set(id, new AddressPool('round-robin', subnet, [gateway, ...reserved], ends))
-    this.vnis.add(vni)
+  private poolOf(network: string, address: Ipv4Address): SubnetPool | undefined {
+    return this.pools.get(network)?.find(({ subnet }) => contains(subnet, address))
   }
 
-  /** A network's addresses and VNI. @returns what it cannot have. */
+  private hold({ id, subnets }: SwarmNetwork): void {
+    const pools = subnets.map(({ subnet, range, gateway, reserved }) => {
+      const ends = range === null ? undefined : ([range.base, lastOf(range)] as const)
+      const taken = [gateway, ...reserved]
+      return { subnet, addresses: new AddressPool('round-robin', subnet, taken, ends) }
+    })
+    this.pools.set(id, pools)
+    for (const { vni } of subnets) this.vnis.add(vni)
+  }
+
+  /** A network's addresses and VNIs. @returns what it cannot have. */
   network(id: string, name: string, options: DockerOverlayOptions): SwarmNetwork | string {
-    const taken = [...this.store.networks.values()].map(({ subnet }) => subnet)
-    const subnet = choosePool(taken, options.subnet ?? null)
-    if (subnet === null) return POOL_OVERLAPS
-    const range = options.ipRange ?? null
-    const reserved = Object.values(options.auxAddresses)
-    const gateway = options.gateway ?? firstFree(range ?? subnet, subnet, reserved)
+    const taken = [...this.store.networks.values()].flatMap(({ subnets }) =>
+      subnets.map(({ subnet }) => subnet),
+    )
+    const subnets: Omit<SwarmSubnet, 'vni'>[] = []
+    for (const wish of subnetWishes(options)) {
+      const subnet = choosePool(taken, wish.subnet, this.firstPool)
+      if (subnet === null) return POOL_OVERLAPS
+      if (wish.subnet === null) this.firstPool = poolAfter(subnet)
+      taken.push(subnet)
+      const { ipRange: range } = wish
+      const reserved = Object.values(wish.auxAddresses)
+      const gateway = wish.gateway ?? firstFree(range ?? subnet, subnet, reserved)
+      subnets.push({ subnet, range, gateway, reserved })
+    }
     const network: SwarmNetwork = {
-      ...{ id, name, subnet, range, gateway, reserved, vni: this.takeVni() },
+      ...{ id, name, subnets: subnets.map((subnet) => ({ ...subnet, vni: this.takeVni() })) },
       isInternal: options.internal,
       isEncrypted: options.encrypted,
       mtu: options.mtu ?? 0,
@@ -71,36 +100,41 @@ export class Allocator {
   /** A task's address, and one for the load balancer of its node's first. @returns why there is none. */
   task(task: SwarmTask): readonly Change[] | string {
     const { id, network, node, wanted } = task
-    const pool = this.pools.get(network)
-    if (pool === undefined) return `network ${network} not found`
-    const address = this.claim(network, pool, wanted)
+    const pools = this.pools.get(network)
+    if (pools === undefined) return `network ${network} not found`
+    const address = wanted === null ? this.allocate(pools) : this.claim(network, wanted)
     if (typeof address === 'string')
       return `failed to allocate network IP for task ${id}: ${address}`
     const changes: Change[] = [{ kind: 'task', task: { ...task, address } }]
     const place = `${node} ${network}`
     if (this.version === '17.06' || this.balanced.has(place)) return changes
-    const balancer = pool.allocate()
-    if (balancer === null) {
-      pool.release(address)
-      return `failed to allocate load balancer for node ${node}: ${NONE_LEFT}`
+    const balancer = this.allocate(pools)
+    if (typeof balancer === 'string') {
+      this.release(network, address)
+      return `failed to allocate load balancer for node ${node}: ${balancer}`
     }
     this.balanced.add(place)
     return [...changes, { kind: 'balancer', balancer: { node, network, address: balancer } }]
   }
 
-  private claim(
-    network: string,
-    pool: AddressPool,
-    wanted: Ipv4Address | null,
-  ): Ipv4Address | string {
-    if (wanted === null) return pool.allocate() ?? NONE_LEFT
-    const { subnet } = this.store.networks.get(network)!
-    if (!contains(subnet, wanted)) return 'requested address is out of range'
-    return pool.reserve(wanted) ? wanted : `Address already in use: ${formatIpv4(wanted)}`
+  private allocate(pools: readonly SubnetPool[]): Ipv4Address | string {
+    const slots = Math.max(MAP_SLOTS, pools.length)
+    const start = pools.length === 1 ? 0 : this.random.integer(0, slots - 1)
+    for (let i = 0; i < slots; i++) {
+      const address = pools[(start + i) % slots]?.addresses.allocate() ?? null
+      if (address !== null) return address
+    }
+    return NONE_LEFT
+  }
+
+  private claim(network: string, wanted: Ipv4Address): Ipv4Address | string {
+    const pool = this.poolOf(network, wanted)
+    if (pool === undefined) return NONE_LEFT
+    return pool.addresses.reserve(wanted) ? wanted : `Address already in use: ${formatIpv4(wanted)}`
   }
 
   release(network: string, address: Ipv4Address): void {
-    this.pools.get(network)?.release(address)
+    this.poolOf(network, address)?.addresses.release(address)
   }
 
   releaseBalancer({ node, network, address }: Balancer): void {
@@ -116,9 +150,9 @@ export class Allocator {
     }
   }
 
-  drop({ id, vni }: SwarmNetwork): void {
+  drop({ id, subnets }: SwarmNetwork): void {
     this.pools.delete(id)
-    this.vnis.delete(vni)
+    for (const { vni } of subnets) this.vnis.delete(vni)
   }
 }
 

@@ -52,7 +52,7 @@ export class Leader {
     this.program = program
     this.store = store
     this.commit = commit
-    this.allocator = new Allocator(store, version)
+    this.allocator = new Allocator(store, version, program.random)
     this.work = new Condition(program)
     this.toSchedule = new Condition(program)
     this.dispatcher = new Dispatcher(program, store, (node) => this.nodeDown(node))
@@ -86,7 +86,7 @@ export class Leader {
 
   /** `docker network create -d overlay --attachable`. @returns what is said when it cannot be. */
   *createNetwork(name: string, options: DockerOverlayOptions): Process<string | null> {
-    if (this.store.network(name) !== null) return null
+    if (this.store.network(name) !== null) return `network with name ${name} already exists`
     const network = this.allocator.network(this.newId(), name, options)
     if (typeof network === 'string') return network
     if (yield* this.commit([{ kind: 'network', network }])) return null

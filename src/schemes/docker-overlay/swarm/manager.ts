@@ -179,6 +179,10 @@ export class Manager implements Carrier {
         const error = yield* leader.createNetwork(network, options)
         return error === null ? DONE : { status: 409, answer: { message: error } }
       }
+      case '/remove-network': {
+        const error = yield* leader.removeNetwork(network)
+        return error === null ? DONE : { status: 409, answer: { message: error } }
+      }
       case '/remove-node':
         return (yield* leader.removeNode(node)) ? DONE : FAILED
       default:

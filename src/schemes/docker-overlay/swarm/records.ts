@@ -1,15 +1,22 @@
 import type { Ipv4Address, Ipv4Prefix } from '../../../wire/ipv4-address.ts'
 
-/** A network as the managers have it, and as they send it to nodes with a task on it. */
-export interface SwarmNetwork {
-  readonly id: string
-  readonly name: string
+/** One subnet of a network. */
+export interface SwarmSubnet {
   readonly vni: number
   readonly subnet: Ipv4Prefix
   /** `--ip-range`. */
   readonly range: Ipv4Prefix | null
   readonly gateway: Ipv4Address
+  /** `--aux-address`. */
   readonly reserved: readonly Ipv4Address[]
+}
+
+/** A network as the managers have it, and as they send it to nodes with a task on it. */
+export interface SwarmNetwork {
+  readonly id: string
+  readonly name: string
+  /** In the user's order. */
+  readonly subnets: readonly SwarmSubnet[]
   readonly isInternal: boolean
   readonly isEncrypted: boolean
   /** Of the underlay; 0 = not given. */

@@ -2,12 +2,13 @@ import { NETWORKDB } from '../../../control/gossip/networkdb/config.ts'
 import { NetworkDb, type TableChange } from '../../../control/gossip/networkdb/networkdb.ts'
 import type { Program } from '../../../control/program/program.ts'
 import type { Host } from '../../../host/host.ts'
-import { type Process, sleep } from '../../../sim/process.ts'
+import { type Process, sleep, spawn } from '../../../sim/process.ts'
 import { MILLISECOND, SECOND } from '../../../sim/units.ts'
 import type { NetNamespace } from '../../../stack/namespace.ts'
 import { type Ipv4Address, maskOf } from '../../../wire/ipv4-address.ts'
 import type { MacAddress } from '../../../wire/mac-address.ts'
 import { macOfAddress } from '../../address-mac.ts'
+import { announceAddress } from '../../announce-address.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../../contract.ts'
 import { randomHex } from '../identifier.ts'
 import type { NetworkSandbox, SandboxPlan } from '../network-sandbox.ts'
@@ -50,6 +51,7 @@ export class SwarmDriver {
   readonly program: Program
   private readonly host: Host
   private readonly dataPathPort: number
+  private readonly version: DockerOverlayOptions['version']
   private readonly networks: OverlayNetworks
   private readonly encryption: OverlayEncryption
   private readonly joined = new Map<string, SwarmNetwork>()
@@ -64,6 +66,7 @@ export class SwarmDriver {
     this.program = program
     this.host = host
     this.dataPathPort = dataPathPort
+    this.version = version
     this.networks = new OverlayNetworks(host, version)
     this.encryption = new OverlayEncryption(host)
   }
@@ -172,14 +175,15 @@ export class SwarmDriver {
   ): { readonly endpoint: Endpoint; readonly local: LocalEndpoint } | AttachError {
     const isNew = this.networks.sandbox(network.id) === undefined
     const sandbox = this.networks.enter(this.planOf(network))
-    if (isNew && network.isEncrypted) this.encryption.changeNetwork('add', network.vni)
+    if (isNew) this.changeEncryption('add', network)
     const endpoint = sandbox.attach(container, address, mac)
     if (endpoint instanceof AttachError) {
       this.exit(network)
       return endpoint
     }
+    this.announce(endpoint)
     const id = randomHex(this.program.random)
-    const { length } = network.subnet
+    const { length } = endpoint
     const vtep = this.host.address
     const peer = { endpointId: id, address, mask: maskOf(length), mac, vtep, isLocal: true }
     this.networks.add(network.id, peer)
@@ -187,9 +191,15 @@ export class SwarmDriver {
     return { endpoint, local: { id, network, peer } }
   }
 
-  private planOf({ id, vni, subnet, gateway, mtu, isEncrypted }: SwarmNetwork): SandboxPlan {
+  /** On the host: the VXLAN device forwards no ARP. */
+  private announce({ namespace, device, address }: Endpoint): void {
+    if (this.version !== '28.0') return
+    spawn(namespace.kernel.simulator, announceAddress(namespace.device(device)!, address))
+  }
+
+  private planOf({ id, subnets, mtu, isEncrypted }: SwarmNetwork): SandboxPlan {
     const { dataPathPort: port } = this
-    return { network: id, vni, subnet, gateway, mtu: overlayMtu(mtu, isEncrypted), port }
+    return { network: id, segments: subnets, mtu: overlayMtu(mtu, isEncrypted), port }
   }
 
   /** The container's device is gone already. */
@@ -200,8 +210,16 @@ export class SwarmDriver {
     this.exit(network)
   }
 
-  private exit({ id, isEncrypted, vni }: SwarmNetwork): void {
-    if (this.networks.exit(id) && isEncrypted) this.encryption.changeNetwork('remove', vni)
+  private exit(network: SwarmNetwork): void {
+    if (this.networks.exit(network.id)) this.changeEncryption('remove', network)
+  }
+
+  private changeEncryption(
+    change: Parameters<OverlayEncryption['changeNetwork']>[0],
+    { isEncrypted, subnets }: SwarmNetwork,
+  ): void {
+    if (!isEncrypted) return
+    for (const { vni } of subnets) this.encryption.changeNetwork(change, vni)
   }
 
   /** EventNotify: another host's endpoint has come or gone, or the host has. */

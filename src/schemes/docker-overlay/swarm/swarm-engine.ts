@@ -1,10 +1,10 @@
-import { Condition } from '../../../control/program/condition.ts'
 import type { Program } from '../../../control/program/program.ts'
 import { type Process, sleep } from '../../../sim/process.ts'
-import { MILLISECOND, SECOND } from '../../../sim/units.ts'
+import { SECOND } from '../../../sim/units.ts'
 import type { Ipv4Address } from '../../../wire/ipv4-address.ts'
 import { AttachError, type ContainerSpec, type Endpoint } from '../../contract.ts'
-import { freeDevice, removeDevice } from '../gateway-bridge.ts'
+import type { CommandError, EngineLife } from '../engine-daemon.ts'
+import { NetworkPatience } from '../network-patience.ts'
 import type { DockerOverlayOptions } from '../options.ts'
 import { Agent, type AgentListener, type Attachment } from './agent.ts'
 import { Manager, type ManagerPlace } from './manager.ts'
@@ -14,15 +14,23 @@ import { destroyNamespace, SwarmDriver } from './swarm-driver.ts'
 import { monitorOf, type RunningAttachment, type SwarmState } from './swarm-state.ts'
 
 const ERROR = 'docker: Error response from daemon: '
-/** Until the network has been made, its first containers are started again and again. */
-const START_RETRY = 500 * MILLISECOND
-const START_PATIENCE = 60 * SECOND
-const CREATE_TIMEOUT = 20 * SECOND
+/** swarmRequestTimeout. */
+const COMMAND_TIMEOUT = 20 * SECOND
+const NO_LEADER: CommandError = {
+  text: 'rpc error: code = DeadlineExceeded desc = context deadline exceeded',
+  isPassing: true,
+}
+const NO_MANAGER: CommandError = {
+  text:
+    "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. " +
+    'Please run this command on a manager node or promote the current node to a manager.',
+  isPassing: false,
+}
 /** What else there is to end; gossip goes on meanwhile. */
 const SHUTDOWN = SECOND
 
 /** dockerd in swarm mode, from a start to its end. */
-export class SwarmEngine implements AgentListener {
+export class SwarmEngine implements EngineLife<RunningAttachment>, AgentListener {
   readonly program: Program
   private readonly state: SwarmState
   private readonly managers: readonly ManagerPlace[]
@@ -30,10 +38,7 @@ export class SwarmEngine implements AgentListener {
   private readonly agent: Agent
   private readonly driver: SwarmDriver
   private readonly options: DockerOverlayOptions
-  private readonly seen = new Set<string>()
-  private readonly patience: number
-  private readonly ready: Condition
-  private isReady = false
+  private readonly patience: NetworkPatience
 
   constructor(
     program: Program,
@@ -48,8 +53,7 @@ export class SwarmEngine implements AgentListener {
     this.client = new ManagerClient(program, managers)
     this.agent = new Agent(program, state.node, state.host.name, this.client, this)
     this.driver = new SwarmDriver(program, state.host, options)
-    this.patience = program.now + START_PATIENCE
-    this.ready = new Condition(program)
+    this.patience = new NetworkPatience(program)
     program.ended.wait(program.simulator, () => this.ended())
   }
 
@@ -61,32 +65,29 @@ export class SwarmEngine implements AgentListener {
     state.locks.forget()
   }
 
-  /** Starts; what an earlier life has left is cleared away first. */
   *start(): Process {
     const { managers, options, program, state } = this
     this.cleanUp()
-    const self = managers.find(({ name }) => name === state.host.name)
+    const { self } = this
     if (self !== undefined) {
       const monitor = monitorOf(program.simulator)
       new Manager(program, { self, managers, disk: state.disk, monitor, options })
     }
     program.spawn(this.driver.start(managers))
     program.spawn(this.agent.run())
-    this.isReady = true
-    this.ready.notify()
+    this.patience.setReady()
+  }
+
+  private get self(): ManagerPlace | undefined {
+    return this.managers.find(({ name }) => name === this.state.host.name)
   }
 
   /** Containers whose daemon was killed are killed now. */
   private cleanUp(): void {
     const { state } = this
-    for (const { container, device } of state.running) {
-      removeDevice(container.namespace, device)
-      state.gatewayBridge.detach(container)
-    }
-    for (const sandbox of state.leftOver) sandbox.destroy()
+    state.endLeftOver()
     for (const namespace of state.leftBalancers) destroyNamespace(state.host, namespace)
     state.running = []
-    state.leftOver = []
     state.leftBalancers = []
   }
 
@@ -102,45 +103,44 @@ export class SwarmEngine implements AgentListener {
     this.driver.keys(keys)
   }
 
-  /** `docker network create -d overlay --attachable`, typed at a manager. @returns what it says. */
-  *createNetwork(name: string, options: DockerOverlayOptions): Process<string | null | 'again'> {
-    const question = { network: name, options }
-    const answer = yield* this.client.ask('/create-network', question, CREATE_TIMEOUT)
-    if (answer === null) return 'again'
-    return answer.status === 200 ? null : (JSON.parse(answer.text) as { message: string }).message
+  *createNetwork(name: string, options: DockerOverlayOptions): Process<CommandError | null> {
+    return yield* this.command('/create-network', { network: name, options })
   }
 
-  /** `docker run --network`. */
+  *removeNetwork(name: string): Process<CommandError | null> {
+    return yield* this.command('/remove-network', { network: name })
+  }
+
+  /** Only a manager takes commands. */
+  private *command(path: string, question: object): Process<CommandError | null> {
+    if (this.self === undefined) return NO_MANAGER
+    const answer = yield* this.client.ask(path, question, COMMAND_TIMEOUT)
+    if (answer === null) return NO_LEADER
+    if (answer.status === 200) return null
+    const { message: text } = JSON.parse(answer.text) as { message: string }
+    return { text, isPassing: false }
+  }
+
   *run(container: ContainerSpec, options: DockerOverlayOptions): Process<Endpoint | AttachError> {
-    return yield* this.state.locks.alone(container, this.runAlone(container, options))
-  }
-
-  private *runAlone(
-    container: ContainerSpec,
-    options: DockerOverlayOptions,
-  ): Process<Endpoint | AttachError> {
-    while (!this.isReady) yield* this.ready.wait()
+    yield* this.patience.whenReady()
     const attachment = yield* this.awaitAttachment(container)
     if (typeof attachment === 'string') return new AttachError(ERROR + attachment)
+    this.state.keepNetworkId(container, attachment.network.id)
     const joined = yield* this.join(attachment, container, options)
     if (joined instanceof AttachError) yield* this.agent.detach(attachment.task)
     return joined
   }
 
-  /** A network that has never been seen may still have to be made. */
   private *awaitAttachment(container: ContainerSpec): Process<Attachment | string> {
     const { name, network, address } = container
-    for (;;) {
-      const attachment = yield* this.agent.attach(network, name, address)
-      if (attachment !== 'not found') {
-        if (typeof attachment !== 'string') this.seen.add(network)
-        return attachment
-      }
-      if (this.seen.has(network) || this.program.now > this.patience) {
-        return `network ${network} not found.`
-      }
-      yield* sleep(START_RETRY)
-    }
+    const wanted = this.state.networkOf(container)
+    const { agent, patience } = this
+    const attachment = yield* patience.find(network, function* () {
+      const found = yield* agent.attach(wanted, name, address)
+      if (typeof found !== 'string') patience.saw(network)
+      return found === 'not found' ? null : found
+    })
+    return attachment ?? `network ${wanted} not found.`
   }
 
   private *join(
@@ -149,20 +149,18 @@ export class SwarmEngine implements AgentListener {
     options: DockerOverlayOptions,
   ): Process<Endpoint | AttachError> {
     const { state } = this
-    const { namespace } = container
-    const isTaken = namespace.device(container.device) !== undefined
-    const device = isTaken ? freeDevice(container, 0) : container.device
-    const joined = yield* this.driver.join(network, { ...container, device }, address)
+    const joined = yield* this.driver.join(network, state.withDevice(container), address)
     if (joined instanceof AttachError) return joined
-    const entry = { container, local: joined.local, device, task }
+    const { isInternal } = network
+    const { endpoint, local } = joined
+    const entry = { container, device: endpoint.device, isInternal, local, task }
     state.add(entry)
-    const failure = state.gatewayBridge.open(container, network.isInternal, options.publish)
-    if (failure === null) return joined.endpoint
+    const failure = state.gatewayBridge.open(container, isInternal, options.publish)
+    if (failure === null) return endpoint
     this.leave(entry)
     return failure
   }
 
-  /** `docker rm -f`. */
   *remove(entry: RunningAttachment): Process {
     yield* this.state.locks.alone(entry.container, this.removeAlone(entry))
   }
@@ -174,16 +172,8 @@ export class SwarmEngine implements AgentListener {
 
   /** The host's part. */
   private leave(entry: RunningAttachment): void {
-    const { container, device, local } = entry
-    const { state } = this
-    removeDevice(container.namespace, device)
-    this.driver.leave(local)
-    state.remove(entry)
-    const needsGateway = state.running.some(
-      (other) =>
-        other.container.namespace === container.namespace && !other.local.network.isInternal,
-    )
-    if (!needsGateway) state.gatewayBridge.detach(container)
+    this.state.disconnect(entry)
+    this.driver.leave(entry.local)
   }
 
   /** SIGTERM: containers end, and what they had is given back; the others find the node failed. */
@@ -198,7 +188,7 @@ export class SwarmEngine implements AgentListener {
   /** `docker swarm leave`, and `docker node rm` at a manager. */
   *leaveSwarm(): Process {
     yield* this.driver.leaveCluster()
-    yield* this.client.ask('/remove-node', { node: this.state.node }, CREATE_TIMEOUT)
+    yield* this.client.ask('/remove-node', { node: this.state.node }, COMMAND_TIMEOUT)
     this.program.kill()
   }
 }

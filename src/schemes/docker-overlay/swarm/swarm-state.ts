@@ -3,57 +3,30 @@ import { SafetyMonitor } from '../../../control/raft/safety.ts'
 import type { Host } from '../../../host/host.ts'
 import type { Simulator } from '../../../sim/simulator.ts'
 import type { NetNamespace } from '../../../stack/namespace.ts'
-import type { ContainerSpec } from '../../contract.ts'
-import { ContainerLocks } from '../container-locks.ts'
 import type { GatewayBridge } from '../gateway-bridge.ts'
+import { type ConnectedContainer, HostState } from '../host-state.ts'
 import { randomHex } from '../identifier.ts'
-import type { NetworkSandbox } from '../network-sandbox.ts'
 import type { LocalEndpoint } from './swarm-driver.ts'
 
 const NODE_ID_DIGITS = 25
 
 /** A container on a network of this host. */
-export interface RunningAttachment {
-  readonly container: ContainerSpec
+export interface RunningAttachment extends ConnectedContainer {
   readonly local: LocalEndpoint
-  readonly device: string
   readonly task: string
 }
 
-/** What outlives the daemon on its host: the kernel's part, its place in the swarm, the managers' log. */
-export class SwarmState {
-  readonly host: Host
-  readonly gatewayBridge: GatewayBridge
+/** What outlives a daemon of a swarm on its host: also its place in the swarm, and the managers' log. */
+export class SwarmState extends HostState<RunningAttachment> {
   readonly node: string
   readonly disk = new Disk()
-  readonly locks = new ContainerLocks()
-  running: readonly RunningAttachment[] = []
-  /** What ran when the daemon was stopped in order. */
-  interrupted: readonly RunningAttachment[] = []
   /** What an earlier life of the daemon has left in the kernel. */
-  leftOver: readonly NetworkSandbox[] = []
   leftBalancers: readonly NetNamespace[] = []
 
   constructor(host: Host, gatewayBridge: GatewayBridge) {
-    this.host = host
-    this.gatewayBridge = gatewayBridge
+    super(host, gatewayBridge)
     const { random } = host.kernel.simulator
     this.node = randomHex(random.stream(`swarm-node/${host.name}`), NODE_ID_DIGITS)
-  }
-
-  add(entry: RunningAttachment): void {
-    this.running = [...this.running, entry]
-  }
-
-  remove(entry: RunningAttachment): void {
-    this.running = this.running.filter((other) => other !== entry)
-  }
-
-  find(network: string, namespace: NetNamespace): RunningAttachment | null {
-    const found = this.running.find(
-      ({ container }) => container.network === network && container.namespace === namespace,
-    )
-    return found ?? null
   }
 }
 

@@ -82,8 +82,10 @@ export class SwarmStore implements StateMachine {
     this.tasksByNode.get(task.node)?.delete(id)
   }
 
-  network(name: string): SwarmNetwork | null {
-    return [...this.networks.values()].find((network) => network.name === name) ?? null
+  /** By its id or its name. */
+  network(wanted: string): SwarmNetwork | null {
+    const known = this.networks.get(wanted)
+    return known ?? [...this.networks.values()].find(({ name }) => name === wanted) ?? null
   }
 
   tasksOf(node: string): SwarmTask[] {
