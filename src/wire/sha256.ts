@@ -48,21 +48,20 @@ const schedule = new Int32Array(ROUNDS)
 function addBlock(state: Int32Array, block: Int32Array): void {
   schedule.set(block)
   for (let t = 16; t < ROUNDS; t++) {
-    const [early, late] = [schedule[t - 15]!, schedule[t - 2]!]
+    const early = schedule[t - 15]!
+    const late = schedule[t - 2]!
     const s0 = rotate(early, 7) ^ rotate(early, 18) ^ (early >>> 3)
     const s1 = rotate(late, 17) ^ rotate(late, 19) ^ (late >>> 10)
     schedule[t] = schedule[t - 16]! + s0 + schedule[t - 7]! + s1
   }
-  let [a, b, c, d, e, f, g, h] = [...state] as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  let a = state[0]!
+  let b = state[1]!
+  let c = state[2]!
+  let d = state[3]!
+  let e = state[4]!
+  let f = state[5]!
+  let g = state[6]!
+  let h = state[7]!
   for (let t = 0; t < ROUNDS; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
     const first = (h + s1 + ((e & f) ^ (~e & g)) + CONSTANTS[t]! + schedule[t]!) | 0
@@ -77,15 +76,23 @@ function addBlock(state: Int32Array, block: Int32Array): void {
     b = a
     a = (first + second) | 0
   }
-  const sums = [a, b, c, d, e, f, g, h]
-  for (let i = 0; i < 8; i++) state[i] = state[i]! + sums[i]!
+  state[0]! += a
+  state[1]! += b
+  state[2]! += c
+  state[3]! += d
+  state[4]! += e
+  state[5]! += f
+  state[6]! += g
+  state[7]! += h
 }
 
 function digest(initial: readonly number[], message: Uint8Array, words: number): Uint8Array {
   const blocks = padded(message)
   const state = Int32Array.from(initial)
   for (let at = 0; at < blocks.length; at += 16) addBlock(state, blocks.subarray(at, at + 16))
-  return Uint8Array.from({ length: words * 4 }, (_, i) => state[i >> 2]! >>> (24 - (i & 3) * 8))
+  const bytes = new Uint8Array(words * 4)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = state[i >> 2]! >>> (24 - (i & 3) * 8)
+  return bytes
 }
 
 /** SHA-224: 28 bytes (FIPS 180-4). */

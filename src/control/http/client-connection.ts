@@ -3,7 +3,7 @@ import { Condition } from '../program/condition.ts'
 import type { Stream } from '../program/stream.ts'
 import { parseResponseHead, type ResponseHead } from './head.ts'
 import { brokenError, HttpError, timeoutError } from './http-error.ts'
-import { MessageReader } from './message-reader.ts'
+import { BodyCollector, MessageReader } from './message-reader.ts'
 import { NO_BYTES } from './text.ts'
 
 /** What waits unread before TCP's window is left to close; more than the longest head. */
@@ -22,6 +22,8 @@ export class ClientConnection {
   private readonly changed: Condition
   private reader: MessageReader<ResponseHead>
   private isHeadRequest = false
+  /** Of an answer that is wanted whole: who waits for it is woken at its end. */
+  private collector: BodyCollector | null = null
   private isBusy = false
   private hasEnded = false
 
@@ -44,6 +46,7 @@ export class ClientConnection {
       // An answer that nobody asked for: Go gives the connection up.
       if (!this.isBusy) break
       this.reader.feed(bytes)
+      if (this.collector !== null && !this.collect(this.collector)) continue
       this.changed.notify()
       while (this.reader.pending > READ_AHEAD_BYTES && !this.stream.isBroken) {
         yield* this.changed.wait()
@@ -77,10 +80,6 @@ export class ClientConnection {
     }
   }
 
-  get isBodyComplete(): boolean {
-    return this.reader.isBodyComplete
-  }
-
   /** @returns the body, when all of it is there and its length was told. */
   wholeBody(): Uint8Array | null {
     const { reader } = this
@@ -89,6 +88,32 @@ export class ClientConnection {
     const body = reader.readWhole()
     if (isOverdue) this.changed.notify()
     return body
+  }
+
+  /** @returns whether the body has ended, in order or not. */
+  private collect(collector: BodyCollector): boolean {
+    const { reader } = this
+    for (let part = reader.readBody(); part !== null; part = reader.readBody()) collector.add(part)
+    return reader.isBodyComplete || reader.error !== null
+  }
+
+  /** @returns the rest of the body, when all of it is there. */
+  *readWhole(deadline: number): Process<Uint8Array | HttpError> {
+    const { reader } = this
+    const collector = new BodyCollector()
+    this.collector = collector
+    if (reader.pending > READ_AHEAD_BYTES) this.changed.notify()
+    try {
+      while (!this.collect(collector)) {
+        if (this.hasEnded && reader.finish()) break
+        const error = this.failure() ?? this.lateness(deadline)
+        if (error !== null) return error
+        yield this.changed.until(deadline - this.stream.program.now)
+      }
+      return reader.error === null ? collector.bytes : this.failure()!
+    } finally {
+      this.collector = null
+    }
   }
 
   /** @returns the next part of the body; null at its end. */

@@ -9,7 +9,6 @@ import type { ResponseHead } from './head.ts'
 import { type HeaderList, type Headers, NO_HEADERS } from './headers.ts'
 import { brokenError, HttpError } from './http-error.ts'
 import { HttpStream } from './http-stream.ts'
-import { BodyCollector } from './message-reader.ts'
 import { textOf } from './text.ts'
 
 export interface HttpClientOptions extends Partial<PoolOptions> {
@@ -83,7 +82,7 @@ export class HttpClient {
     const { connection, head, pool } = begun
     let isComplete = false
     try {
-      const body = connection.wholeBody() ?? (yield* readWhole(connection, deadline))
+      const body = connection.wholeBody() ?? (yield* connection.readWhole(deadline))
       if (body instanceof HttpError) return body
       isComplete = true
       return new HttpResponse(head, body)
@@ -157,17 +156,4 @@ function* exchange(
   } finally {
     if (head === null || head instanceof HttpError) connection.close()
   }
-}
-
-function* readWhole(
-  connection: ClientConnection,
-  deadline: number,
-): Process<Uint8Array | HttpError> {
-  const body = new BodyCollector()
-  while (!connection.isBodyComplete) {
-    const part = yield* connection.readBody(deadline)
-    if (part instanceof HttpError) return part
-    if (part !== null) body.add(part)
-  }
-  return body.bytes
 }

@@ -47,7 +47,8 @@ export interface ResponseFields {
 }
 
 /** An answer whose body is known, as Go's server writes it. */
-export function encodeResponse(response: ResponseFields, body: Body, isHead = false): Uint8Array {
+export function encodeResponse(response: ResponseFields, text: Body, isHead = false): Uint8Array {
+  const body = typeof text === 'string' && text.length > UNCHUNKED_MAX ? longContent(text) : text
   const length = lengthOf(body)
   const hasLength = response.headers.some(isLength)
   if (length > UNCHUNKED_MAX && !hasLength && !isHead) {
@@ -103,6 +104,14 @@ function fieldLines(headers: HeaderList): string {
 
 function lengthOf(body: Body): number {
   return typeof body === 'string' && !NOT_ASCII.test(body) ? body.length : contentOf(body).length
+}
+
+/** The last long text that was an answer: after a change many clients read the same. */
+let lastLong = last
+
+function longContent(text: string): Uint8Array {
+  if (text !== lastLong.text) lastLong = { text, bytes: bytesOf(text) }
+  return lastLong.bytes
 }
 
 function contentOf(body: Body): Uint8Array {

@@ -3,6 +3,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { ResponseHead } from './head.ts'
 import type { Headers } from './headers.ts'
 import { HttpError } from './http-error.ts'
+import { textOfLine } from './recent-lines.ts'
 import { concatBytes, textOf } from './text.ts'
 
 const LF = 10
@@ -70,9 +71,10 @@ export class HttpStream {
   }
 
   private takeLine(last: Uint8Array, at: number): string {
-    const line = concatBytes([...this.rest, last.subarray(0, at)])
+    this.rest.push(last.subarray(0, at))
+    const line = concatBytes(this.rest)
     this.rest = at + 1 < last.length ? [last.subarray(at + 1)] : []
-    return textOf(line)
+    return textOfLine(line)
   }
 
   private takeRest(): string | null {

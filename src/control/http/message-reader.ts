@@ -58,6 +58,12 @@ export class MessageReader<Head extends Framed> {
       this.end = bytes.length
       return
     }
+    if (this.isGoingOn(bytes)) {
+      const { buffer, byteOffset } = this.buffer
+      this.end += bytes.length
+      this.buffer = new Uint8Array(buffer, byteOffset, this.end)
+      return
+    }
     const pending = this.end - this.start
     // A buffer with room behind `end` is always one of its own.
     if (this.end + bytes.length > this.buffer.length) {
@@ -70,6 +76,11 @@ export class MessageReader<Head extends Framed> {
     }
     this.buffer.set(bytes, this.end)
     this.end += bytes.length
+  }
+
+  /** Whether they stand in memory behind what is pending, as the segments of one write do. */
+  private isGoingOn({ buffer, byteOffset }: Uint8Array): boolean {
+    return buffer === this.buffer.buffer && byteOffset === this.buffer.byteOffset + this.end
   }
 
   /** The connection has ended. @returns whether that ends the body. */

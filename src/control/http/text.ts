@@ -31,8 +31,14 @@ export function textOf(bytes: Uint8Array): string {
   return decoder.decode(bytes)
 }
 
+/** Parts that follow each other in memory, as the segments of one write do, are put together without a copy. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!
+  if (parts.length > 0 && areOneStretch(parts)) {
+    const { buffer, byteOffset } = parts[0]!
+    const last = parts[parts.length - 1]!
+    return new Uint8Array(buffer, byteOffset, last.byteOffset + last.length - byteOffset)
+  }
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {
@@ -40,4 +46,14 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length
   }
   return whole
+}
+
+function areOneStretch(parts: readonly Uint8Array[]): boolean {
+  for (let i = 1; i < parts.length; i++) {
+    const before = parts[i - 1]!
+    const part = parts[i]!
+    if (part.byteOffset !== before.byteOffset + before.length) return false
+    if (part.buffer !== before.buffer) return false
+  }
+  return true
 }

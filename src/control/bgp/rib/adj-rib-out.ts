@@ -38,17 +38,48 @@ export class AdjRibOut {
         if (this.sent.delete(key)) withdrawn.push(prefix)
         continue
       }
-      const encoded = encodeAttributes(attributes)
-      const text = String.fromCharCode(...encoded)
+      const { bytes, text } = encodedOf(attributes)
       if (this.sent.get(key) === text) continue
       this.sent.set(key, text)
       const group = groups.get(text)
-      if (group === undefined) groups.set(text, { attributes: encoded, prefixes: [prefix] })
+      if (group === undefined) groups.set(text, { attributes: bytes, prefixes: [prefix] })
       else group.prefixes.push(prefix)
     }
-    const announcements = [...groups.values()].flatMap(({ attributes, prefixes }) =>
-      encodeAnnouncements(attributes, prefixes),
-    )
+    const announcements = [...groups.values()].flatMap(announcementsOf)
     return [...encodeWithdrawals(withdrawn), ...announcements]
   }
+}
+
+interface Encoded {
+  readonly bytes: Uint8Array
+  readonly text: string
+}
+
+/** A path goes to many peers: what it becomes for them is made once. Attributes are never changed. */
+const encodings = new WeakMap<PathAttributes, Encoded>()
+
+function encodedOf(attributes: PathAttributes): Encoded {
+  const known = encodings.get(attributes)
+  if (known !== undefined) return known
+  const bytes = encodeAttributes(attributes)
+  const encoded = { bytes, text: String.fromCharCode(...bytes) }
+  encodings.set(attributes, encoded)
+  return encoded
+}
+
+/** The group that went out last, by its attributes, and its UPDATEs: the next peer is often told the same. */
+const announced = new WeakMap<Uint8Array, { prefixes: Ipv4Prefix[]; updates: Uint8Array[] }>()
+
+function announcementsOf({ attributes, prefixes }: Group): Uint8Array[] {
+  const known = announced.get(attributes)
+  if (known !== undefined && areSame(known.prefixes, prefixes)) return known.updates
+  const updates = encodeAnnouncements(attributes, prefixes)
+  announced.set(attributes, { prefixes, updates })
+  return updates
+}
+
+function areSame(a: readonly Ipv4Prefix[], b: readonly Ipv4Prefix[]): boolean {
+  const isSame = (one: Ipv4Prefix, i: number) =>
+    one.base === b[i]!.base && one.length === b[i]!.length
+  return a.length === b.length && a.every(isSame)
 }

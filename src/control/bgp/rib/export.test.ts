@@ -102,6 +102,19 @@ describe('attributes on the wire', () => {
     const twice = exportAttributes(path, once, second)
     expect(twice).toEqual({ ...once, clusterList: [7, OWN] })
   })
+
+  it('made once for all clients of a reflector, and anew for another cluster or originator', () => {
+    const path = pathFrom('client')
+    const to = rulesTo('client')
+    const first = exported(path, to)
+    expect(exported(path, rulesTo('ibgp'))).toBe(first)
+    expect(exportAttributes(path, path.attributes, { ...to, clusterId: 9 }).clusterList).toEqual([
+      9,
+    ])
+    const source = { ...path.source!, routerId: 5 }
+    expect(exported({ ...path, source }, to).originatorId).toBe(5)
+    expect(exported(path, to)).toEqual(first)
+  })
 })
 
 describe('what a peer announces', () => {

@@ -61,16 +61,38 @@ function toExternal(
   }
 }
 
+interface Reflection {
+  readonly routerId: Ipv4Address
+  readonly clusterId: Ipv4Address
+  readonly attributes: PathAttributes
+}
+
+/** A reflector tells all of its clients the same: made, and then encoded, once for all. */
+const reflections = new WeakMap<PathAttributes, Reflection>()
+
+function reflected(
+  attributes: PathAttributes,
+  routerId: Ipv4Address,
+  clusterId: Ipv4Address,
+): PathAttributes {
+  const known = reflections.get(attributes)
+  if (known?.routerId === routerId && known.clusterId === clusterId) return known.attributes
+  const made = {
+    ...attributes,
+    localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
+    originatorId: attributes.originatorId ?? routerId,
+    clusterList: [clusterId, ...attributes.clusterList],
+  }
+  reflections.set(attributes, { routerId, clusterId, attributes: made })
+  return made
+}
+
 function toInternal({ source }: Path, attributes: PathAttributes, to: ExportRules): PathAttributes {
   const isOurs = source === null
   const isReflected = source?.isInternal === true
   const localPref = attributes.localPref ?? DEFAULT_LOCAL_PREF
   // A reflector changes nothing else, the next hop included (RFC 4456 section 10).
-  if (isReflected) {
-    const originatorId = attributes.originatorId ?? source.routerId
-    const clusterList = [to.clusterId, ...attributes.clusterList]
-    return { ...attributes, localPref, originatorId, clusterList }
-  }
+  if (isReflected) return reflected(attributes, source.routerId, to.clusterId)
   const nextHop = isOurs || to.nextHopSelf ? to.localAddress : attributes.nextHop
   return { ...attributes, localPref, nextHop }
 }

@@ -224,6 +224,24 @@ describe('a stream of messages', () => {
     expect(kinds).toEqual(CASES.map(([, { kind }]) => kind))
   })
 
+  it('reads an UPDATE once for all who get the same bytes, and others for themselves', () => {
+    const read = (content: Uint8Array) => {
+      const stream = new MessageStream()
+      stream.push(content)
+      return stream.next()
+    }
+    const update = (block: string) => unhex(message('02', `0000 0000 10 ${block}`))
+    const sent = update('0a01')
+    const first = read(sent)
+    expect(first).toMatchObject({ announced: [{ base: 0x0a010000, length: 16 }] })
+    expect(read(sent)).toBe(first)
+    expect(read(sent.slice())).toEqual(first)
+    expect(read(sent.slice())).not.toBe(first)
+    expect(read(unhex(message('02', '0003 10 0a01 0000')))).toMatchObject({
+      withdrawn: [{ base: 0x0a010000, length: 16 }],
+    })
+  })
+
   it.each([
     ['whose marker is wrong', `00${MARKER.slice(2)}001304`, 1],
     ['that is too short', `${MARKER}001204`, 2],

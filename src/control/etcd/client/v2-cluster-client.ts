@@ -2,7 +2,7 @@ import { type Process, sleep } from '../../../sim/process.ts'
 import { SECOND } from '../../../sim/units.ts'
 import type { StoreAddress } from '../../cluster/store.ts'
 import { HttpClient, type HttpResponse } from '../../http/client.ts'
-import type { HeaderList } from '../../http/headers.ts'
+import { type HeaderList, NO_HEADERS } from '../../http/headers.ts'
 import { HttpError } from '../../http/http-error.ts'
 import type { Program } from '../../program/program.ts'
 import { endpointUrl, parseEndpoint } from './endpoint.ts'
@@ -91,7 +91,11 @@ export class V2ClusterClient {
   ): Process<HttpResponse | Failure> {
     const timeout = deadline - this.program.now
     const headerTimeout = request.isWait ? Infinity : this.headerTimeout
-    const answer = yield* this.http.request({ ...member, ...request, timeout, headerTimeout })
+    const { address, port } = member
+    const { method, path, headers = NO_HEADERS, body = '' } = request
+    // One plain literal: spread together from parts it costs ten times as much.
+    const asked = { address, port, method, path, headers, body, timeout, headerTimeout }
+    const answer = yield* this.http.request(asked)
     if (answer instanceof HttpError) return this.failureOf(answer, member)
     if (answer.status < 500) return answer
     const isLeaderless = answer.status === 500 || answer.status === 503

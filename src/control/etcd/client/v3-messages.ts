@@ -82,8 +82,25 @@ export function toBase64(text: string): string {
   return encodeBase64(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
 }
 
+/** Long texts that were decoded of late: after a change many clients read the same. */
+const DECODED = new Map<string, string>()
+const DECODED_MAX = 1024
+/** Shorter ones are decoded faster than they are looked for. */
+const DECODED_LENGTH = 128
+
 function fromBase64(text: unknown): string {
-  const binary = typeof text === 'string' ? decodeBase64(text) : ''
+  if (typeof text !== 'string') return ''
+  if (text.length < DECODED_LENGTH) return decoded(text)
+  const known = DECODED.get(text)
+  if (known !== undefined) return known
+  if (DECODED.size >= DECODED_MAX) DECODED.clear()
+  const result = decoded(text)
+  DECODED.set(text, result)
+  return result
+}
+
+function decoded(text: string): string {
+  const binary = decodeBase64(text)
   if (typeof binary !== 'string') return ''
   if (!/[\u0080-\u00ff]/.test(binary)) return binary
   return textOf(Uint8Array.from(binary, (character) => character.charCodeAt(0)))

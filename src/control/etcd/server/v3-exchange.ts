@@ -73,7 +73,18 @@ function* watch(server: EtcdServer, plan: WatchPlan, exchange: Exchange): Proces
 
 /** What waits goes out in one write, as gRPC's writer does (transport/controlbuf.go). */
 function withNext(first: string, lines: Mailbox<string>): string {
-  let text = first
-  for (let line = lines.poll(); line !== null; line = lines.poll()) text += line
-  return text
+  if (lines.length === 0) return first
+  const all = [first]
+  for (let line = lines.poll(); line !== null; line = lines.poll()) all.push(line)
+  return joined(all)
+}
+
+/** The lines that went out together last: all watches of the same keys are told the same, one after the other. */
+let last: { readonly lines: readonly string[]; readonly text: string } = { lines: [], text: '' }
+
+function joined(lines: readonly string[]): string {
+  const isSame =
+    lines.length === last.lines.length && lines.every((line, i) => line === last.lines[i])
+  if (!isSame) last = { lines, text: lines.join('') }
+  return last.text
 }

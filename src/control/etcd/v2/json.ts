@@ -9,23 +9,22 @@ function withoutKeysRoot(path: string): string {
   return path.startsWith(KEYS_ROOT) ? path.slice(KEYS_ROOT.length) : path
 }
 
-/** Of listings, which the store gives out more than once. */
+/** A listing goes to many clients, and a change to all who watch: each is encoded once. */
 const encoded = new WeakMap<V2Event, string>()
 
-/** @param isBare only the action, for `noValueOnSuccess` */
+/** A line of JSON. @param isBare only the action, for `noValueOnSuccess` */
 export function encodeEvent(event: V2Event, isBare = false): string {
-  if (isBare) return `{"action":"${event.action}"}`
-  if (event.action !== 'get') return encodeWhole(event)
+  if (isBare) return `{"action":"${event.action}"}\n`
   const known = encoded.get(event)
   if (known !== undefined) return known
-  const text = encodeWhole(event)
-  encoded.set(event, text)
-  return text
+  const line = encodeWhole(event)
+  encoded.set(event, line)
+  return line
 }
 
 function encodeWhole(event: V2Event): string {
   const prevNode = event.prevNode === undefined ? '' : `,"prevNode":${encodeNode(event.prevNode)}`
-  return `{"action":"${event.action}","node":${encodeNode(event.node)}${prevNode}}`
+  return `{"action":"${event.action}","node":${encodeNode(event.node)}${prevNode}}\n`
 }
 
 export function encodeError(error: V2Error): string {
@@ -35,8 +34,20 @@ export function encodeError(error: V2Error): string {
   return `{"errorCode":${code},"message":${encodeString(message)}${shown},"index":${index}}`
 }
 
-/** Empty and zero fields are left out, an empty value is not. */
+/** Files without a TTL, which the tree shows again as the same object while they do not change. */
+const encodedFiles = new WeakMap<V2Node, string>()
+
 function encodeNode(node: V2Node): string {
+  if (node.value === undefined || node.ttl !== undefined) return encodeFields(node)
+  const known = encodedFiles.get(node)
+  if (known !== undefined) return known
+  const text = encodeFields(node)
+  encodedFiles.set(node, text)
+  return text
+}
+
+/** Empty and zero fields are left out, an empty value is not. */
+function encodeFields(node: V2Node): string {
   const fields: string[] = []
   const key = withoutKeysRoot(node.key)
   if (key !== '') fields.push(`"key":${encodeString(key)}`)

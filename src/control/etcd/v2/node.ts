@@ -13,6 +13,8 @@ export class TreeNode {
   expiration: number
   /** Place in the heap of expirations. */
   heapPlace = -1
+  /** As an answer last showed it, if it is a file without a TTL. */
+  shown: V2Node | null = null
 
   constructor(
     path: string,
@@ -59,6 +61,7 @@ const SELF: Listing = { depth: 'self', sorted: false }
 
 /** The node as an answer shows it at wall-clock time `now`. */
 export function showNode(node: TreeNode, now: number, listing = SELF): V2Node {
+  if (node.children === null && node.expiration === PERMANENT) return showFile(node)
   const nodes = listing.depth === 'self' ? [] : showChildren(node, now, listing)
   return {
     key: node.path,
@@ -68,6 +71,14 @@ export function showNode(node: TreeNode, now: number, listing = SELF): V2Node {
     modifiedIndex: node.modifiedIndex,
     createdIndex: node.createdIndex,
   }
+}
+
+/** The same object until it changes: a listing mostly shows files that the last one showed too. */
+function showFile(node: TreeNode): V2Node {
+  const { shown, path, value, modifiedIndex, createdIndex } = node
+  if (shown?.modifiedIndex === modifiedIndex && shown.value === value) return shown
+  node.shown = { key: path, value, modifiedIndex, createdIndex }
+  return node.shown
 }
 
 function showExpiration(expiration: number, now: number): { expiration?: number; ttl?: number } {

@@ -47,6 +47,24 @@ describe('decode', () => {
     expect(Object.keys((work as { command: object }).command)).toHaveLength(5)
   })
 
+  it('reads a GET that comes again once, and what depends on the clock or the store each time', () => {
+    const bench = new Bench()
+    const list = '/v2/keys/nodes?quorum=true&recursive=true&sorted=true'
+    expect(bench.decode('GET', list)).toBe(bench.decode('GET', list))
+    expect(bench.decode('HEAD', list)).toMatchObject({ kind: 'read' })
+    const put = (now: number) =>
+      bench.service.decode(
+        { method: 'PUT', target: '/v2/keys/a', contentType: FORM, body: 'value=b&ttl=2' },
+        { ...CONTEXT, now },
+      )
+    expect(put(0)).toMatchObject({ command: { expiration: 2e12 } })
+    expect(put(5e12)).toMatchObject({ command: { expiration: 7e12 } })
+    const members = () => bench.answer('GET', '/v2/members').body
+    expect(members()).toBe('{"members":[]}\n')
+    applyV2(bench.store, memberCreated('a1', ['http://10.0.0.1:2380']), 0)
+    expect(members()).toContain('"id":"a1"')
+  })
+
   it('takes the body for a form only where it is one', () => {
     const command = (...args: [string, string, string, string?]) => {
       const work = new Bench().decode(...args)

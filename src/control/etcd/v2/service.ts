@@ -22,6 +22,7 @@ import {
 } from './http.ts'
 import { encodeError, encodeEvent } from './json.ts'
 import { commandOf, type KeysMethod, type KeysRequest, parseKeysRequest } from './keys-request.ts'
+import { KnownRequests } from './known-requests.ts'
 import type { V2Store } from './store.ts'
 import { KEYS_ROOT } from './tree.ts'
 
@@ -74,6 +75,7 @@ export class V2Service {
   private readonly store: V2Store
   private readonly clusterId: string
   private readonly version: string
+  private readonly known = new KnownRequests()
 
   /** @param clusterId hexadecimal */
   constructor(store: V2Store, clusterId: string, version = '3.4.23') {
@@ -88,6 +90,14 @@ export class V2Service {
   }
 
   decode(request: HttpRequest, context: V2Context): V2Work {
+    const known = this.known.find(request)
+    if (known !== undefined) return known
+    const work = this.decodeNew(request, context)
+    this.known.keep(request, work)
+    return work
+  }
+
+  private decodeNew(request: HttpRequest, context: V2Context): V2Work {
     const target = readTarget(request)
     if ('status' in target) return { kind: 'answer', answer: target }
     const { path, query } = target
@@ -134,12 +144,12 @@ export class V2Service {
     const { path, stream, waitIndex } = work.request
     const index = this.store.index
     const watch = this.store.watch(path, work.request, waitIndex, (event) =>
-      deliver(`${encodeEvent(event)}\n`),
+      deliver(encodeEvent(event)),
     )
     if (watch instanceof V2Error) return { answer: this.answerError(watch) }
     return {
       head: answer(200, this.eventHeaders(index, context), ''),
-      first: watch.past === null ? null : `${encodeEvent(watch.past)}\n`,
+      first: watch.past === null ? null : encodeEvent(watch.past),
       stream,
       cancel: watch.cancel,
     }
@@ -204,7 +214,7 @@ export class V2Service {
     const { action, prevNode, etcdIndex } = result
     const isCreated = action === 'create' || (action === 'set' && prevNode === undefined)
     const isBare = noValueOnSuccess && /^(set|compareAndSwap|create|update)$/.test(action)
-    const body = `${encodeEvent(result, isBare)}\n`
+    const body = encodeEvent(result, isBare)
     return answer(isCreated ? 201 : 200, this.eventHeaders(etcdIndex, context), body)
   }
 

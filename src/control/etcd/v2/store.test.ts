@@ -36,6 +36,28 @@ function watch(store: V2Store, key: string, flags: { recursive?: true; stream?: 
 const shown = (events: readonly V2Event[]) =>
   events.map((event) => `${event.action} ${event.node.key} ${event.node.modifiedIndex}`)
 
+describe('a listing', () => {
+  it('shows files that did not change as the same objects, and what was shown stays as it was', () => {
+    const store = new V2Store()
+    set(store, '/d/a', 'one')
+    set(store, '/d/b', 'two')
+    set(store, '/d/t', 'ends', 9 * SECOND)
+    const list = (now = 0) => eventOf(store.get('/1/d', true, true, now)).node.nodes!
+    const before = list()
+    store.compareAndSwap('/1/d/a', { prevValue: 'one', prevIndex: 0 }, 'three', {}, 0)
+    const after = list(3 * SECOND)
+    expect(before.map(({ value }) => value)).toEqual(['one', 'two', 'ends'])
+    expect(after.map(({ value }) => value)).toEqual(['three', 'two', 'ends'])
+    expect(after[1]).toBe(before[1])
+    expect([before[2]!.ttl, after[2]!.ttl]).toEqual([9, 6])
+    store.update('/1/d/b', 'two', { expiration: 9 * SECOND }, 0)
+    expect(list()[1]!.ttl).toBe(9)
+    store.update('/1/d/b', 'two', {}, 0)
+    expect(list()[1]).toMatchObject({ value: 'two', modifiedIndex: 6 })
+    expect(list()[1]).not.toHaveProperty('ttl')
+  })
+})
+
 describe('expiry', () => {
   it('waits for the SYNC: a key outlives its time by up to half a second', () => {
     const store = new V2Store()

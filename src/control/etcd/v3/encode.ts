@@ -1,7 +1,7 @@
 /** Responses to JSON as grpc-gateway writes it: defaults left out, int64 as strings, base64 bytes. */
 import { encodeBase64 } from './base64.ts'
 import { httpStatusOf, type RpcError } from './errors.ts'
-import type { Field, Message } from './messages.ts'
+import { type Field, KEY_VALUE, type Message } from './messages.ts'
 
 export interface HttpAnswer {
   readonly status: number
@@ -30,9 +30,26 @@ function encodeList(field: Field, values: readonly unknown[]): string | undefine
   return `[${values.map((value) => encodeField(field, value) ?? '""').join(',')}]`
 }
 
+/**
+ * Keys and values in JSON, as many as watches and listings of a busy store come back to: each is told to many
+ * clients again and again, and it is never changed.
+ */
+const KEY_VALUES = new Map<object, string>()
+const KEY_VALUES_MAX = 4096
+
+function encodeNested(type: Message, value: object): string {
+  if (type !== KEY_VALUE) return encodeMessage(type, value)
+  const known = KEY_VALUES.get(value)
+  if (known !== undefined) return known
+  const text = encodeMessage(type, value)
+  if (KEY_VALUES.size >= KEY_VALUES_MAX) KEY_VALUES.clear()
+  KEY_VALUES.set(value, text)
+  return text
+}
+
 /** Undefined for a default, which JSON leaves out. */
 function encodeField({ type }: Field, value: unknown): string | undefined {
-  if (typeof type === 'function') return encodeMessage(type(), value as object)
+  if (typeof type === 'function') return encodeNested(type(), value as object)
   if (typeof type === 'object') return value === type[0] ? undefined : `"${value as string}"`
   switch (type) {
     case 'int':

@@ -48,7 +48,7 @@ const HEADER = message(
   field('revision', 'int'),
   field('raft_term', 'int'),
 )
-const KEY_VALUE = message(
+export const KEY_VALUE = message(
   field('key', 'bytes'),
   field('create_revision', 'int'),
   field('mod_revision', 'int'),
