@@ -3,7 +3,7 @@ import type { Simulator } from './simulator.ts'
 import { SECOND } from './units.ts'
 
 /** Levels of the kernel's timer wheel (kernel/time/timer.c): each is eight times coarser. */
-const LEVEL_SHIFT = 3
+const LEVEL_GRANULARITY = 8
 const LEVEL_SLOTS = 64
 
 /** A kernel timer. Re-arming stores a deadline; the wheel looks at it when the old one comes up. */
@@ -99,13 +99,8 @@ export class JiffyWheel implements EventTarget {
   /** The kernel's rounding: up to the granularity of the level in which the delta falls. */
   private slotOf(now: number, expires: number): number {
     const delta = Math.max(expires - now, 0)
-    let level = 0
-    let span = LEVEL_SLOTS - 1
-    while (delta >= span) {
-      level++
-      span = (LEVEL_SLOTS - 1) * 2 ** (level * LEVEL_SHIFT)
-    }
-    const granularity = 2 ** (level * LEVEL_SHIFT)
+    let granularity = 1
+    while (delta >= (LEVEL_SLOTS - 1) * granularity) granularity *= LEVEL_GRANULARITY
     return (Math.floor(expires / granularity) + 1) * granularity
   }
 
