@@ -77,6 +77,7 @@ export class ContainerLife {
     const { model, host, namespace } = place
     place.isRunning = true
     place.life++
+    namespace.sockets.revive()
     model.networks.forEach((name, i) => {
       const isFirst = i === 0
       this.attach(place, this.world.networks.get(name)!, {

@@ -183,3 +183,11 @@ describe('ports', () => {
     expect(ports[4]).toBeUndefined()
   })
 })
+
+it('sends nothing between its owner’s death and the next life, though the device is there', () => {
+  expect(send(100)).toBe('128 DF')
+  host.sockets.abort()
+  expect(send(100)).toBe('ENETUNREACH')
+  host.sockets.revive()
+  expect(send(100)).toBe('128 DF')
+})

@@ -66,7 +66,7 @@ export class DatagramSender {
   private findRoute(frame: Frame, destination: Ipv4Address): void {
     const { ipv4, routes } = this.namespace
     frame.ipDst = destination
-    this.route = routes.lookupFlow(frame)
+    this.route = this.namespace.sockets.isKilled ? null : routes.lookupFlow(frame)
     this.routeDestination = destination
     this.routeGeneration = routes.generation
     const { route } = this

@@ -40,6 +40,8 @@ export class Sockets implements Holder {
   private latestPort = NO_PORT
   private latestHandler: KernelHandler | null = null
   private latestSocket: UdpSocket | null = null
+  /** Between `abort` and `revive`. */
+  isKilled = false
 
   constructor(namespace: NetNamespace) {
     this.namespace = namespace
@@ -105,11 +107,26 @@ export class Sockets implements Holder {
     this.tcpLayer?.abandon()
   }
 
-  /** Who held the sockets is killed and begins again: as `powerOff`, but peers of TCP are told. */
+  /**
+   * Who held the sockets is killed: as `powerOff`, but peers of TCP are told. Nothing is sent until `revive`,
+   * though devices and addresses may be there for a while yet.
+   */
   abort(): void {
+    this.setKilled(true)
     for (const socket of this.udp.values()) socket.discard('no_socket')
     for (const socket of this.echo.values()) socket.discard('no_socket')
     this.tcpLayer?.abort()
+  }
+
+  /** Who was killed has begun again. */
+  revive(): void {
+    if (this.isKilled) this.setKilled(false)
+  }
+
+  private setKilled(isKilled: boolean): void {
+    this.isKilled = isKilled
+    // Senders look for their routes anew, and there is where they ask.
+    this.namespace.routes.generation++
   }
 
   /** TCP of the namespace, made at its first use. */
