@@ -9,6 +9,7 @@ import type { Scheme, SchemeContext, SchemeFinding } from '../contract.ts'
 import { startDocker } from './docker-daemon.ts'
 import { sizeOf } from './ipam.ts'
 import {
+  CONTROL_MTU,
   type DockerOverlayOptions,
   dockerOverlayOptions,
   overlayMtu,
@@ -62,6 +63,10 @@ function checkClassic(options: DockerOverlayOptions, context: SchemeContext): Sc
   if (options.dataPathPort !== VXLAN_PORT) {
     const message = 'the port can be chosen in swarm mode only'
     findings.push({ path: ['dataPathPort'], message, remedy: 'add "mode: swarm"' })
+  }
+  if (options.networkControlPlaneMtu !== CONTROL_MTU) {
+    const message = 'only swarm mode has this gossip'
+    findings.push({ path: ['networkControlPlaneMtu'], message, remedy: 'add "mode: swarm"' })
   }
   return findings
 }

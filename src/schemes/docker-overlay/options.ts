@@ -20,6 +20,10 @@ export const VXLAN_PORT = 4789
 /** Of `--data-path-port`. */
 const [DATA_PORT_MIN, DATA_PORT_MAX] = [1024, 49_151]
 
+/** Of `--network-control-plane-mtu`; dockerd makes 500 of less. */
+const [CONTROL_MTU_MIN, CONTROL_MTU_MAX] = [500, 65_535]
+export const CONTROL_MTU = 1500
+
 export const dockerOverlayOptions = z.strictObject({
   mode: z
     .enum(['classic', 'swarm'])
@@ -92,6 +96,12 @@ export const dockerOverlayOptions = z.strictObject({
     .default(VXLAN_PORT)
     .describe(
       'Swarm mode: `--data-path-port`, the UDP port of VXLAN; that of the first network counts.',
+    ),
+  networkControlPlaneMtu: count(CONTROL_MTU_MIN, CONTROL_MTU_MAX)
+    .default(CONTROL_MTU)
+    .describe(
+      'Swarm mode: `dockerd --network-control-plane-mtu`. Packets of gossip have 100 bytes less; the larger, ' +
+        'the sooner many containers are known. That of the first network counts.',
     ),
   publish: z
     .array(published)

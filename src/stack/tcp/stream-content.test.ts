@@ -19,6 +19,24 @@ describe('StreamContent', () => {
     expect(slice.buffer).toBe(bytes.buffer)
   })
 
+  it('gives a part of chunks that follow each other in memory without a copy, and none across a gap', () => {
+    const content = new StreamContent()
+    const bytes = new Uint8Array([1, 2, 3, 4, 5, 6])
+    content.put(10, bytes.subarray(0, 2))
+    content.put(12, bytes.subarray(2, 4))
+    const slice = content.slice(11, 14)!
+    expect([...slice]).toEqual([2, 3, 4])
+    expect(slice.buffer).toBe(bytes.buffer)
+    content.release(12)
+    expect(content.slice(12, 13)!.buffer).toBe(bytes.buffer)
+    content.put(15, bytes.subarray(5))
+    expect([...content.slice(13, 16)!]).toEqual([4, 0, 6])
+    const other = new StreamContent()
+    other.put(0, bytes.subarray(0, 2))
+    other.put(2, bytes.subarray(4))
+    expect([...other.slice(0, 4)!]).toEqual([1, 2, 5, 6])
+  })
+
   it('agrees with an array of bytes, however ranges overlap; the first one known stays', () => {
     const range = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 20 }))
     fc.assert(

@@ -53,12 +53,32 @@ export class StreamContent {
       if (chunk.start <= start && last >= end) {
         return cut(chunk.bytes, start - chunk.start, end - chunk.start)
       }
-      result ??= new Uint8Array(end - start)
+      if (result === null) {
+        const stretch = this.stretch(start, end)
+        if (stretch !== null) return stretch
+        result = new Uint8Array(end - start)
+      }
       const from = Math.max(start, chunk.start)
       const until = Math.min(end, last)
       result.set(chunk.bytes.subarray(from - chunk.start, until - chunk.start), from - start)
     }
     return result
+  }
+
+  /** The same where chunks follow each other in memory, as the segments of one write do: without a copy. */
+  private stretch(start: number, end: number): Uint8Array | null {
+    const from = this.chunks.findIndex((chunk) => endOf(chunk) > start)
+    const first = this.chunks[from]
+    if (first === undefined || first.start > start) return null
+    const { buffer, byteOffset } = first.bytes
+    let known = first.start
+    for (let i = from; known < end; i++) {
+      const chunk = this.chunks[i]
+      if (chunk?.start !== known || chunk.bytes.buffer !== buffer) return null
+      if (chunk.bytes.byteOffset - byteOffset !== known - first.start) return null
+      known = endOf(chunk)
+    }
+    return new Uint8Array(buffer, byteOffset + start - first.start, end - start)
   }
 
   /** Forgets what lies before `offset`. */

@@ -7,6 +7,7 @@ import type { RandomStream } from '../../../sim/random.ts'
 import type { Frame } from '../../../wire/frame.ts'
 import { Datagrams } from '../../program/datagrams.ts'
 import { Program } from '../../program/program.ts'
+import { encodeUserStream } from '../wire/stream-messages.ts'
 import { LAN, LOCAL } from './config.ts'
 import { Memberlist } from './memberlist.ts'
 
@@ -236,9 +237,9 @@ describe('a memberlist', () => {
     const bytes = new TextEncoder().encode('x'.repeat(100_000))
     cluster.program(1).spawn(
       (function* () {
-        list.sendBestEffort(target, new TextEncoder().encode('known'))
+        list.sendBestEffort([target], new TextEncoder().encode('known'))
         list.sendToAddress(target, new TextEncoder().encode('plain'))
-        yield* list.sendReliable(target, bytes)
+        yield* list.sendReliable(target, encodeUserStream([bytes]))
       })(),
     )
     cluster.run(1)

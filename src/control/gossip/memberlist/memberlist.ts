@@ -5,6 +5,7 @@ import { Mailbox } from '../../program/mailbox.ts'
 import type { Fibre, Program } from '../../program/program.ts'
 import { StreamListener } from '../../program/stream.ts'
 import { type Endpoint, encodeMessage, type NamedEndpoint } from '../wire/messages.ts'
+import type { UserStream } from '../wire/stream-messages.ts'
 import type { MemberlistConfig } from './config.ts'
 import { META_BYTES_MAX, type MemberlistDelegate } from './delegate.ts'
 import { Membership } from './membership.ts'
@@ -189,18 +190,21 @@ export class Memberlist {
     return this.membership.awareness.score
   }
 
-  /** Sends a user message by UDP, at once. @returns whether the kernel took it. */
-  sendBestEffort(to: Node, content: Uint8Array): boolean {
-    return this.packets.sendKnown(to, [encodeMessage({ type: 'user', content })])
+  /** Sends a user message by UDP, at once, to each of these. */
+  sendBestEffort(to: readonly Node[], content: Uint8Array): void {
+    this.packets.sendToAll(to, encodeMessage({ type: 'user', content }))
   }
 
-  /** The same for somebody who need not be a member: without a checksum. */
+  /**
+   * The same to somebody who need not be a member: without a checksum.
+   * @returns whether the kernel took it.
+   */
   sendToAddress(to: Endpoint, content: Uint8Array): boolean {
     return this.packets.sendTo(to, { type: 'user', content })
   }
 
   /** Sends a user message by TCP. @returns whether it was handed to a connection; nobody confirms it. */
-  *sendReliable(to: Endpoint, content: Uint8Array): Process<boolean> {
-    return yield* this.streams.sendUser(to, content)
+  *sendReliable(to: Endpoint, message: UserStream): Process<boolean> {
+    return yield* this.streams.sendUser(to, message)
   }
 }

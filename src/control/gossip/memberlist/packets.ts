@@ -151,6 +151,12 @@ export class Packets {
     return this.sendPackets(to, packMessages(messages).map(withCrc))
   }
 
+  /** Sends one message to several nodes that one knows by name. */
+  sendToAll(nodes: readonly Endpoint[], message: Uint8Array): void {
+    const packet = withCrc(message)
+    for (const { address, port } of nodes) this.socket.send(address, port, packet)
+  }
+
   /** Sends just this, to one whose name is not known. */
   sendTo(to: Endpoint, message: Message): boolean {
     return this.sendPackets(to, [encodeMessage(message)])

@@ -13,8 +13,8 @@ import {
   decodePushPull,
   decodeUserStream,
   encodePushPull,
-  encodeUserStream,
   type PushPull,
+  type UserStream,
 } from '../wire/stream-messages.ts'
 import type { MemberlistConfig } from './config.ts'
 import type { MemberlistDelegate } from './delegate.ts'
@@ -117,10 +117,10 @@ export class Streams {
   }
 
   /** @returns whether it was handed to a connection; nobody confirms it. */
-  *sendUser(peer: Endpoint, content: Uint8Array): Process<boolean> {
+  *sendUser(peer: Endpoint, { bytes }: UserStream): Process<boolean> {
     const stream = yield* this.connect(peer)
     if (stream === null) return false
-    const isTaken = yield* stream.write(encodeUserStream(content))
+    const isTaken = yield* stream.write(bytes)
     stream.close()
     return isTaken
   }
@@ -155,17 +155,16 @@ export class Streams {
     deadline: number,
     decode: (bytes: Uint8Array) => T | 'short' | 'bad',
   ): Process<T | null> {
-    let buffer = first
-    let { length } = first
-    while (length <= BYTES_MAX) {
-      const message = decode(buffer.subarray(0, length))
+    const gathered = new Gathered(first)
+    while (gathered.bytes.length <= BYTES_MAX) {
+      const message = decode(gathered.bytes)
       if (typeof message === 'object') return message
       if (message === 'bad') return null
-      const more = yield* this.readSome(stream, deadline)
+      const left = deadline - this.program.now
+      // Of long messages the next part is often there.
+      const more = left > 0 ? (stream.poll() ?? (yield* stream.read(left))) : null
       if (more === null) return null
-      if (length + more.length > buffer.length) buffer = grown(buffer, length, more.length)
-      buffer.set(more, length)
-      length += more.length
+      gathered.add(more)
     }
     return null
   }
@@ -175,9 +174,29 @@ export class Streams {
   }
 }
 
-/** Room for more, and as much again: long messages come in many parts. */
-function grown(buffer: Uint8Array, length: number, more: number): Uint8Array {
-  const larger = new Uint8Array(2 * (length + more))
-  larger.set(buffer.subarray(0, length))
-  return larger
+/** The parts of one message. Those that follow each other in memory, as the segments of one write do, stay there. */
+class Gathered {
+  bytes: Uint8Array
+  /** Memory of its own, from the first part on that does not. */
+  private room: Uint8Array | null = null
+
+  constructor(first: Uint8Array) {
+    this.bytes = first
+  }
+
+  add(part: Uint8Array): void {
+    const { buffer, byteOffset, length } = this.bytes
+    const whole = length + part.length
+    if (part.buffer === buffer && part.byteOffset === byteOffset + length) {
+      this.bytes = new Uint8Array(buffer, byteOffset, whole)
+      return
+    }
+    if (this.room === null || whole > this.room.length) {
+      // As much again: long messages come in many parts.
+      this.room = new Uint8Array(2 * whole)
+      this.room.set(this.bytes)
+    }
+    this.room.set(part, length)
+    this.bytes = this.room.subarray(0, whole)
+  }
 }

@@ -22,5 +22,7 @@ export class Ticker {
     const { interval, program, start } = this
     if (program.now < this.due) yield* sleep(this.due - program.now)
     this.due = start + (Math.floor((program.now - start) / interval) + 1) * interval
+    // Rounded, the time since the start may be a trifle less than the intervals in it: this tick would come again.
+    if (this.due <= program.now) this.due += interval
   }
 }

@@ -1,6 +1,6 @@
 import type { Process } from '../../../sim/process.ts'
 import { Deferred } from '../../program/deferred.ts'
-import { type BulkSync, encodeBulkSync, encodeCompound } from './messages.ts'
+import { type BulkSync, type Compound, encodeBulkSync } from './messages.ts'
 import type { NetworkDb } from './networkdb.ts'
 
 /** Of those by chance a second is tried when the first does not answer. */
@@ -54,11 +54,16 @@ export class BulkSyncs {
     const peer = db.view.active(node)
     if (peer === null) return false
     const { now } = db.program
-    const messages = networks.flatMap((network) => db.rowsOf(network)?.events(now) ?? [])
-    const payload = encodeCompound(messages)
-    const time = db.tableClock.time
-    const sync = encodeBulkSync({ time, isUnsolicited, node: db.name, networks, payload })
-    return yield* db.memberlist!.sendReliable(peer.node, sync)
+    const listings = networks.flatMap((network) => db.rowsOf(network)?.listings(now) ?? [])
+    const payload: Compound = {
+      type: 'compound',
+      messages: listings.flatMap(({ events }) => events),
+    }
+    const { name, tableClock } = db
+    const head = { time: tableClock.time, isUnsolicited, node: name, networks } as const
+    const rows = listings.map(({ bytes }) => bytes)
+    const message = encodeBulkSync({ type: 'bulk-sync', ...head, payload }, rows)
+    return yield* db.memberlist!.sendReliable(peer.node, message)
   }
 
   /** Another node's rows have been taken in: it gets this one's, unless these are the answer. */

@@ -4,20 +4,16 @@ import type { Node } from '../memberlist/node-table.ts'
 import type { Peer } from './cluster-view.ts'
 import {
   type BulkSync,
-  decodeBulkSync,
-  decodePresence,
-  decodePushPull,
-  encodeNetworkEvent,
-  encodeNodeEvent,
+  encodePresence,
   encodePushPull,
-  MESSAGE,
+  type GossipMessage,
   type NetworkEntry,
   type NetworkEvent,
   type NodeEvent,
-  openCompound,
-  openEnvelope,
+  type TableEvent,
 } from './messages.ts'
 import type { NetworkDb } from './networkdb.ts'
+import { readMessage } from './reading.ts'
 
 const NO_BYTES = new Uint8Array()
 
@@ -53,7 +49,10 @@ export class NetworkDbDelegate implements MemberlistDelegate {
   tellNode(action: NodeEvent['action']): void {
     const { name: node, networkClock } = this.db
     const time = networkClock.increment()
-    this.nodeQueue.queue({ content: encodeNodeEvent({ action, time, node }), name: node })
+    this.nodeQueue.queue({
+      content: encodePresence({ type: 'node', action, time, node }),
+      name: node,
+    })
   }
 
   tellNetwork(action: NetworkEvent['action'], network: string, time: number): void {
@@ -62,7 +61,7 @@ export class NetworkDbDelegate implements MemberlistDelegate {
   }
 
   private passOn(event: NetworkEvent): void {
-    const content = encodeNetworkEvent(event)
+    const content = encodePresence(event)
     this.networkQueue.queue({ content, name: `${event.network} ${event.node}` })
   }
 
@@ -113,38 +112,31 @@ export class NetworkDbDelegate implements MemberlistDelegate {
   }
 
   notifyMessage(content: Uint8Array): void {
-    this.take(content, false)
+    const message = readMessage(content)
+    if (message !== null) this.take(message, false)
   }
 
-  private take(message: Uint8Array, isBulkSync: boolean): void {
-    const envelope = openEnvelope(message)
-    switch (envelope?.type) {
-      case MESSAGE.tableEvent:
-        return this.takeTableEvent(message, envelope.content, isBulkSync)
-      case MESSAGE.compound:
-        for (const part of openCompound(envelope.content)) this.take(part, isBulkSync)
+  private take(message: GossipMessage, isBulkSync: boolean): void {
+    switch (message.type) {
+      case 'table':
+        return this.takeTableEvent(message, isBulkSync)
+      case 'compound':
+        for (const part of message.messages) this.take(part, isBulkSync)
         return
-      case MESSAGE.bulkSync: {
-        const sync = decodeBulkSync(envelope.content)
-        if (sync !== null) this.takeBulkSync(sync)
-        return
-      }
-      case MESSAGE.nodeEvent:
-      case MESSAGE.networkEvent: {
-        const event = decodePresence(envelope)
-        if (event?.type === 'node') this.takeNodeEvent(event)
-        else if (event?.type === 'network' && this.takeNetworkEvent(event)) this.passOn(event)
-      }
+      case 'bulk-sync':
+        return this.takeBulkSync(message)
+      case 'node':
+        return this.takeNodeEvent(message)
+      case 'network':
+        if (this.takeNetworkEvent(message)) this.passOn(message)
     }
   }
 
-  private takeTableEvent(message: Uint8Array, content: Uint8Array, isBulkSync: boolean): void {
-    const { config, pool } = this.db
-    const event = pool.decode(message, content)
-    if (event === null || !this.db.takeEvent(event, isBulkSync)) return
+  private takeTableEvent(event: TableEvent, isBulkSync: boolean): void {
+    if (!this.db.takeEvent(event, isBulkSync)) return
     const rows = this.db.rowsOf(event.network)!
     // A bulk sync of many rows must not fill the queue: the others get them by their own.
-    if (!isBulkSync || rows.queue.length <= config.queueMax) rows.tell(event)
+    if (!isBulkSync || rows.queue.length <= this.db.config.queueMax) rows.tell(event)
   }
 
   private takeBulkSync(sync: BulkSync): void {
@@ -164,7 +156,7 @@ export class NetworkDbDelegate implements MemberlistDelegate {
       // News of a node that memberlist has as dead wait for memberlist.
       if (peer.node.state === 'alive' && !this.isFormerSelf(peer.node)) this.backAgain(peer)
     } else if (peer.state === 'active') this.gone(peer, 'left')
-    this.nodeQueue.queue({ content: encodeNodeEvent(event), name: event.node })
+    this.nodeQueue.queue({ content: encodePresence(event), name: event.node })
   }
 
   /** @returns whether it is news. */
@@ -195,13 +187,12 @@ export class NetworkDbDelegate implements MemberlistDelegate {
     const networks: NetworkEntry[] = view.everyPart.flatMap(([node, parts]) =>
       [...parts].map(([network, { time, isLeaving }]) => ({ network, time, node, isLeaving })),
     )
-    return encodePushPull({ time: networkClock.time, networks, node: name })
+    return encodePushPull({ type: 'push-pull', time: networkClock.time, networks, node: name })
   }
 
   mergeRemoteState(state: Uint8Array): void {
-    const envelope = openEnvelope(state)
-    const remote = envelope?.type === MESSAGE.pushPull ? decodePushPull(envelope.content) : null
-    if (remote === null) return
+    const remote = readMessage(state)
+    if (remote?.type !== 'push-pull') return
     if (remote.time > 0) this.db.networkClock.witness(remote.time)
     this.takeNodeEvent({ type: 'node', action: 'join', time: remote.time, node: remote.node })
     for (const { network, time, node, isLeaving } of remote.networks) {

@@ -1,7 +1,7 @@
 import type { Process } from '../../../sim/process.ts'
 import { Ticker } from '../memberlist/ticker.ts'
 import { pickNodes } from './bulk-sync.ts'
-import { COMPOUND_ENTRY_BYTES, COMPOUND_HEADER_BYTES, encodeCompound } from './messages.ts'
+import { COMPOUND_ENTRY_BYTES, COMPOUND_HEADER_BYTES, encodeCompound } from './compound.ts'
 import type { NetworkDb } from './networkdb.ts'
 
 /** What a node does from time to time by itself. */
@@ -49,11 +49,8 @@ export class Housekeeping {
       const nodes = pickNodes(this.db, id, gossipNodes)
       const messages = queue.take(COMPOUND_ENTRY_BYTES, udpBufferSize - COMPOUND_HEADER_BYTES)
       if (messages.length === 0) continue
-      const compound = encodeCompound(messages)
-      for (const node of nodes) {
-        const peer = view.active(node)
-        if (peer !== null) memberlist!.sendBestEffort(peer.node, compound)
-      }
+      const there = nodes.flatMap((node) => view.active(node)?.node ?? [])
+      memberlist!.sendBestEffort(there, encodeCompound(messages))
     }
   }
 

@@ -1,6 +1,7 @@
 import { SECOND } from '../../../sim/units.ts'
 import { BroadcastQueue } from '../memberlist/broadcast-queue.ts'
 import { type TableEvent, tableEvent } from './messages.ts'
+import { RowListing } from './row-listing.ts'
 
 /** A row as its last news had it. */
 export interface Row {
@@ -19,6 +20,9 @@ export class NetworkRows {
   /** The node has left the network; it is forgotten then, picoseconds. */
   reapAt = Infinity
   private readonly tables = new Map<string, Map<string, Row>>()
+  private readonly deleted = new Set<Row>()
+  /** By table, where no row has changed since. */
+  private readonly listed = new Map<string, RowListing>()
 
   /** @param nodes how many are in the network. */
   constructor(id: string, retransmitMult: number, nodes: () => number) {
@@ -37,12 +41,21 @@ export class NetworkRows {
   put(row: Row): void {
     const { table, key } = row.event
     const rows = this.tables.get(table)
+    if (rows?.has(key) === true) this.withdraw(table, key)
+    if (row.isDeleted) this.deleted.add(row)
     if (rows !== undefined) rows.set(key, row)
     else this.tables.set(table, new Map([[key, row]]))
   }
 
   remove({ table, key }: TableEvent): void {
+    this.withdraw(table, key)
     this.tables.get(table)?.delete(key)
+  }
+
+  /** The row that is there is no more what it was. */
+  private withdraw(table: string, key: string): void {
+    this.listed.delete(table)
+    this.deleted.delete(this.get(table, key)!)
   }
 
   *all(): Generator<Row> {
@@ -57,24 +70,44 @@ export class NetworkRows {
   }
 
   /** To be told to other nodes of the network; newer news of a row take the place of older ones. */
-  tell({ bytes, table, key }: TableEvent): void {
-    this.queue.queue({ content: bytes, name: `${table}/${key}` })
+  tell({ bytes, path }: TableEvent): void {
+    this.queue.queue({ content: bytes, name: path })
   }
 
-  /** All rows as events, deleted ones with the time that is left to them. */
-  events(now: number): Uint8Array[] {
-    const messages: Uint8Array[] = []
-    for (const { event, isDeleted, reapAt } of this.all()) {
-      messages.push(isDeleted ? deletion(event, reapAt - now).bytes : event.bytes)
-    }
-    return messages
+  /** All rows, deleted ones with the time that is left to them; a listing a table. */
+  listings(now: number): readonly RowListing[] {
+    return [...this.tables].map(([table, rows]) => {
+      if (this.deleted.size > 0) return listingOf(rows.values(), now)
+      const listing = this.listed.get(table) ?? new RowListing()
+      this.listed.set(table, listing)
+      listing.update(rows.values())
+      return listing
+    })
   }
 
   reap(now: number): void {
-    for (const { event, isDeleted, reapAt } of [...this.all()]) {
-      if (isDeleted && reapAt <= now) this.remove(event)
-    }
+    for (const row of this.deleted) if (row.reapAt <= now) this.remove(row.event)
   }
+}
+
+/** Rows that are there, by their event: the same at all nodes. */
+const live = new WeakMap<TableEvent, Row>()
+
+/** The row that is there since `event`. */
+export function liveRow(event: TableEvent): Row {
+  const known = live.get(event)
+  if (known !== undefined) return known
+  const row = { event, isDeleted: false, reapAt: Infinity }
+  live.set(event, row)
+  return row
+}
+
+function listingOf(rows: Iterable<Row>, now: number): RowListing {
+  const listing = new RowListing()
+  for (const { event, isDeleted, reapAt } of rows) {
+    listing.add(isDeleted ? deletion(event, reapAt - now) : event)
+  }
+  return listing
 }
 
 /** @param left picoseconds until it is forgotten. */

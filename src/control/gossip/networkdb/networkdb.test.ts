@@ -3,21 +3,19 @@ import { HostsOnSwitch } from '../../../../test/control/hosts-on-switch.ts'
 import { MILLISECOND, SECOND } from '../../../sim/units.ts'
 import { bytesOf, textOf } from '../../http/text.ts'
 import { Program } from '../../program/program.ts'
+import { CompoundEntries, encodeCompound } from './compound.ts'
 import { NETWORKDB } from './config.ts'
-import { EventPool } from './event-pool.ts'
 import {
-  decodeBulkSync,
-  decodePresence,
-  decodePushPull,
+  type Compound,
   encodeBulkSync,
-  encodeCompound,
-  encodeNodeEvent,
+  encodePresence,
   encodePushPull,
-  openCompound,
-  openEnvelope,
+  knownMessage,
+  type NodeEvent,
   tableEvent,
 } from './messages.ts'
 import { NetworkDb, type TableChange } from './networkdb.ts'
+import { readMessage } from './reading.ts'
 
 const TABLE = 't'
 const { port } = NETWORKDB
@@ -35,7 +33,7 @@ const EVENT = {
 
 describe('messages of networkdb', () => {
   it('are protobuf as networkdb.proto has it', () => {
-    const node = encodeNodeEvent({ action: 'join', time: 5, node: 'a' })
+    const node = encodePresence({ type: 'node', action: 'join', time: 5, node: 'a' })
     expect([...node]).toEqual([0x08, 6, 0x12, 7, 0x08, 1, 0x10, 5, 0x1a, 1, 0x61])
     // 300 is 0xac 0x02 as a varint; a residual of 0 is left out.
     expect(Buffer.from(tableEvent(EVENT).bytes).toString('hex')).toBe(
@@ -44,42 +42,40 @@ describe('messages of networkdb', () => {
   })
 
   it('come back as they were sent', () => {
-    const presence = decodePresence(
-      openEnvelope(encodeNodeEvent({ action: 'leave', time: 2 ** 40, node: 'x' }))!,
-    )
-    expect(presence).toEqual({ type: 'node', action: 'leave', time: 2 ** 40, node: 'x' })
-    const state = {
-      time: 3,
-      networks: [{ network: 'net', time: 2, node: 'b', isLeaving: true }],
-      node: 'a',
-    }
-    expect(decodePushPull(openEnvelope(encodePushPull(state))!.content)).toEqual(state)
-    const payload = encodeCompound([tableEvent(EVENT).bytes, node('x'.repeat(200)), node('y')])
-    const sync = { time: 1, isUnsolicited: true, node: 'a', networks: ['n', 'm'], payload }
-    const decoded = decodeBulkSync(openEnvelope(encodeBulkSync(sync))!.content)!
-    expect(decoded).toEqual({ type: 'bulk-sync', ...sync })
-    const parts = openCompound(openEnvelope(decoded.payload)!.content)
-    expect(parts.map(({ length }) => length)).toEqual([
-      tableEvent(EVENT).bytes.length,
-      node('x'.repeat(200)).length,
-      node('y').length,
-    ])
+    const presence = { type: 'node', action: 'leave', time: 2 ** 40, node: 'x' } as const
+    expect(readMessage(encodePresence(presence).slice())).toEqual(presence)
+    const networks = [{ network: 'net', time: 2, node: 'b', isLeaving: true }]
+    const state = { type: 'push-pull', time: 3, networks, node: 'a' } as const
+    expect(readMessage(encodePushPull(state).slice())).toEqual(state)
+    const event = tableEvent(EVENT)
+    const rows = ['x'.repeat(200), 'y'].map(joined)
+    const messages = [event, ...rows]
+    const compound = encodeCompound([event.bytes, ...rows.map(encodePresence)])
+    expect(readMessage(compound.slice())).toEqual({ type: 'compound', messages })
+    const head = { time: 1, isUnsolicited: true, node: 'a', networks: ['n', 'm'] }
+    const sync = { type: 'bulk-sync', ...head, payload: { type: 'compound', messages } } as const
+    const entries = new CompoundEntries()
+    entries.add(event.bytes)
+    const first = entries.bytes
+    for (const row of rows) entries.add(encodePresence(row))
+    const rest = entries.bytes.subarray(first.length)
+    expect(readMessage(encodeBulkSync(sync, [first, rest]).content.slice())).toEqual(sync)
   })
 
-  it('are decoded once for all who get the same bytes', () => {
-    const pool = new EventPool()
+  it('are not read at all by those who get the very bytes', () => {
     const { bytes } = tableEvent(EVENT)
-    const decode = (whole: Uint8Array) => pool.decode(whole, openEnvelope(whole)!.content)
-    const first = decode(bytes.slice())
-    expect(first).toMatchObject(EVENT)
-    expect(decode(bytes.slice())).toBe(first)
-    expect(decode(tableEvent({ ...EVENT, time: 301 }).bytes)?.time).toBe(301)
-    expect(pool.decode(bytes.subarray(0, 20), bytes.subarray(4, 20))).toBeNull()
+    expect(readMessage(bytes)).toBe(knownMessage(bytes))
+    expect(knownMessage(bytes)).toMatchObject({ ...EVENT, path: 't/k' })
+    const { messages } = readMessage(encodeCompound([bytes])) as Compound
+    expect(messages[0]).toBe(knownMessage(bytes))
+    // Another array, although it says the same.
+    expect(knownMessage(bytes.slice())).toBeUndefined()
+    expect(readMessage(bytes.subarray(0, 20))).toBeNull()
   })
 })
 
-function node(name: string): Uint8Array {
-  return encodeNodeEvent({ action: 'join', time: 1, node: name })
+function joined(name: string): NodeEvent {
+  return { type: 'node', action: 'join', time: 1, node: name }
 }
 
 /** Nodes h1, h2 ... that have joined h1's cluster, with what each was told. */

@@ -8,10 +8,9 @@ import { BulkSyncs } from './bulk-sync.ts'
 import { ClusterView } from './cluster-view.ts'
 import type { NetworkDbConfig } from './config.ts'
 import { NetworkDbDelegate } from './delegate.ts'
-import { EventPool } from './event-pool.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { type TableAction, type TableEvent, tableEvent } from './messages.ts'
-import { deletion, NetworkRows, type Row } from './network-rows.ts'
+import { deletion, liveRow, NetworkRows, type Row } from './network-rows.ts'
 
 /** What the tables of a network were changed by: another node's news, or what became of the node. */
 export interface TableChange {
@@ -36,7 +35,6 @@ export class NetworkDb {
   readonly view = new ClusterView()
   readonly networkClock = new LamportClock()
   readonly tableClock = new LamportClock()
-  readonly pool: EventPool
   readonly syncs: BulkSyncs
   readonly delegate: NetworkDbDelegate
   /** Those that the node joined the cluster by. */
@@ -55,7 +53,6 @@ export class NetworkDb {
     this.name = name
     this.config = config
     this.onChange = onChange
-    this.pool = EventPool.of(program.simulator)
     this.syncs = new BulkSyncs(this)
     this.delegate = new NetworkDbDelegate(this)
   }
@@ -170,10 +167,10 @@ export class NetworkDb {
   }
 
   private rowOf(event: TableEvent): Row {
-    const isDeleted = event.action === 'delete'
+    if (event.action !== 'delete') return liveRow(event)
     const { reapEntryInterval } = this.config
     const left = event.residual > 0 ? event.residual * SECOND : reapEntryInterval
-    return { event, isDeleted, reapAt: isDeleted ? this.program.now + left : Infinity }
+    return { event, isDeleted: true, reapAt: this.program.now + left }
   }
 
   /** Rows of a table, of all nodes. */
@@ -186,9 +183,9 @@ export class NetworkDb {
     this.tableClock.witness(event.time)
     const rows = this.networks.get(event.network)
     if (rows === undefined || rows.isLeaving) return false
-    if (event.node === this.name || !this.view.isIn(event.node, event.network)) return false
     const known = rows.get(event.table, event.key)
     if (known !== undefined && known.event.time >= event.time) return false
+    if (event.node === this.name || !this.view.isIn(event.node, event.network)) return false
     const isDeletion = event.action === 'delete'
     // It may be so old that the others have forgotten it; what came by TCP has its true age.
     if (known === undefined && isDeletion && !isBulkSync) return false

@@ -1,15 +1,18 @@
-/** What protobuf can say here: numbers from 0 on as varints, bytes and texts with their length. */
+import { ByteWriter } from '../wire/byte-writer.ts'
+import { shortText } from '../wire/short-text.ts'
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+/** What protobuf can say here: numbers from 0 on as varints, bytes and texts with their length. */
 
 /** Types on the wire, the low three bits of a field's key. */
 const VARINT = 0
 const DELIMITED = 2
 
+/** Of writers that have finished: as many as were ever at work at once. */
+const spare: ByteWriter[] = []
+
 /** Writes the fields of one message; what has its zero value is left out, as proto3 has it. */
 export class ProtobufWriter {
-  private readonly out: number[] = []
+  private readonly out = spare.pop() ?? new ByteWriter()
 
   number(field: number, value: number): this {
     if (value === 0) return this
@@ -19,28 +22,53 @@ export class ProtobufWriter {
   }
 
   text(field: number, value: string): this {
-    return value === '' ? this : this.bytes(field, encoder.encode(value))
+    if (value !== '') this.out.text(value, (length) => this.head(field, length))
+    return this
   }
 
   bytes(field: number, value: Uint8Array): this {
+    this.head(field, value.length)
+    this.out.bytes(value)
+    return this
+  }
+
+  /** Key and length of a field of bytes, which the caller adds. */
+  head(field: number, length: number): this {
     this.varint(field * 8 + DELIMITED)
-    this.varint(value.length)
-    for (const byte of value) this.out.push(byte)
+    this.varint(length)
     return this
   }
 
   private varint(value: number): void {
     let rest = value
     while (rest >= 0x80) {
-      this.out.push((rest % 0x80) + 0x80)
+      this.out.byte((rest % 0x80) + 0x80)
       rest = Math.floor(rest / 0x80)
     }
-    this.out.push(rest)
+    this.out.byte(rest)
   }
 
+  /** @returns the message. Nothing can be written any more. */
   finish(): Uint8Array {
-    return Uint8Array.from(this.out)
+    const bytes = this.out.finish()
+    spare.push(this.out)
+    return bytes
   }
+}
+
+/** Bytes of a varint of up to 31 bits. */
+export function varintSize(value: number): number {
+  let size = 1
+  for (let rest = value; rest >= 0x80; rest >>>= 7) size++
+  return size
+}
+
+/** Writes a varint of up to 31 bits. @returns the place after it. */
+export function writeVarint(out: Uint8Array, start: number, value: number): number {
+  let [rest, at] = [value, start]
+  for (; rest >= 0x80; rest >>>= 7) out[at++] = (rest & 0x7f) | 0x80
+  out[at++] = rest
+  return at
 }
 
 /** Reads the fields of one message from `at` to `end`, one after the other. */
@@ -81,7 +109,7 @@ export class ProtobufReader {
   }
 
   text(): string {
-    return decoder.decode(this.content())
+    return shortText(this.bytes, this.start, this.value)
   }
 
   private varint(): number {

@@ -18,6 +18,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const node = (name: string, address: string) => ({ name, address: ipv4(address), port: 7946 })
 
+const copyOf = (bytes: Uint8Array): Uint8Array => bytes.slice()
+
 const MESSAGES: Message[] = [
   { type: 'ping', sequence: 7, node: 'host2', source: node('host1', '192.168.50.11') },
   {
@@ -74,7 +76,9 @@ describe('msgpack', () => {
 
 describe('messages of memberlist', () => {
   it('come out as they went in', () => {
-    expect(MESSAGES.map((message) => decodeMessage(encodeMessage(message)))).toEqual(MESSAGES)
+    expect(MESSAGES.map((message) => decodeMessage(copyOf(encodeMessage(message))))).toEqual(
+      MESSAGES,
+    )
   })
 
   it('are as long as those of real daemons', () => {
@@ -94,14 +98,16 @@ describe('messages of memberlist', () => {
     for (const some of [bodies.slice(0, 1), bodies, Array(300).fill(bodies[0]!)]) {
       const packets = packMessages(some)
       expect(packets).toHaveLength(Math.ceil(some.length / 255))
-      expect(packets.flatMap(unpackMessages)).toEqual(some)
-      expect(packets.map(withCrc).flatMap(unpackMessages)).toEqual(some)
+      const checked = packets.map(withCrc)
+      for (const list of [packets, packets.map(copyOf), checked, checked.map(copyOf)]) {
+        expect(list.flatMap(unpackMessages)).toEqual(some)
+      }
     }
   })
 
   it('are dropped when the checksum is wrong, and those behind the cut when a packet is', () => {
     const [packet] = packMessages(MESSAGES.map(encodeMessage)) as [Uint8Array]
-    const damaged = withCrc(packet)
+    const damaged = withCrc(packet).slice()
     damaged[20]! ^= 1
     expect(unpackMessages(damaged)).toEqual([])
     expect(unpackMessages(packet.subarray(0, -1))).toHaveLength(MESSAGES.length - 1)
@@ -136,9 +142,13 @@ describe('messages in a stream', () => {
   }
 
   it('come out as they went in', () => {
-    expect(decodePushPull(encodePushPull(state))).toEqual(state)
-    const content = text('u'.repeat(70_000))
-    expect(decodeUserStream(encodeUserStream(content))).toEqual({ type: 'user', content })
+    const content = text('u'.repeat(7_000))
+    const user = { type: 'user', content }
+    // The very bytes are known; a copy of them is read.
+    for (const copy of [(bytes: Uint8Array) => bytes, copyOf]) {
+      expect(decodePushPull(copy(encodePushPull(state)))).toEqual(state)
+      expect(decodeUserStream(copy(encodeUserStream([content]).bytes))).toEqual(user)
+    }
     expect(decodeMessageStream(encodeMessage(MESSAGES[0]!))).toEqual(MESSAGES[0])
   })
 
@@ -146,6 +156,14 @@ describe('messages in a stream', () => {
     const bytes = encodePushPull(state)
     for (let length = 1; length < bytes.length; length++) {
       expect(decodePushPull(bytes.subarray(0, length))).toBe('short')
+      expect(decodePushPull(bytes.slice(0, length))).toBe('short')
     }
+  })
+
+  it('say what the nodes were when they were sent', () => {
+    const changing = { ...state.nodes[0]! }
+    const bytes = encodePushPull({ ...state, nodes: [changing] })
+    changing.incarnation = 9
+    expect(decodePushPull(bytes)).toEqual({ ...state, nodes: [state.nodes[0]] })
   })
 })

@@ -79,6 +79,16 @@ export type Message = Ping | IndirectPing | Ack | Nack | Alive | Rumour | UserMe
  */
 export const VERSIONS = Uint8Array.of(1, 5, 2, 2, 5, 4)
 
+type News = Alive | Rumour | UserMessage
+
+/**
+ * What news say, by their bytes, and the bytes by what they say (of user messages by the content). Nobody changes
+ * either. News go out many times over, and who gets them in a packet that was made here gets the very same
+ * bytes, and passes them on.
+ */
+const known = new WeakMap<Uint8Array, News>()
+const written = new WeakMap<object, Uint8Array>()
+
 export function encodeMessage(message: Message): Uint8Array {
   switch (message.type) {
     case 'ping':
@@ -95,6 +105,23 @@ export function encodeMessage(message: Message): Uint8Array {
     }
     case 'nack':
       return body(MESSAGE.nack, { SeqNo: message.sequence })
+    default:
+      return encodeNews(message)
+  }
+}
+
+function encodeNews(message: News): Uint8Array {
+  const key = message.type === 'user' ? message.content : message
+  const earlier = written.get(key)
+  if (earlier !== undefined) return earlier
+  const bytes = writeNews(message)
+  written.set(key, bytes)
+  known.set(bytes, message)
+  return bytes
+}
+
+function writeNews(message: News): Uint8Array {
+  switch (message.type) {
     case 'alive':
       return body(MESSAGE.alive, {
         Addr: addressBytes(message.address),
@@ -147,11 +174,39 @@ export function prefixed(type: number, content: Uint8Array): Uint8Array {
 
 /** @returns null for what is no message, or one of a type that travels otherwise. */
 export function decodeMessage(bytes: Uint8Array): Message | null {
-  const type = bytes[0]
-  if (type === MESSAGE.user) return { type: 'user', content: bytes.slice(1) }
+  switch (bytes[0]) {
+    case MESSAGE.user:
+    case MESSAGE.alive:
+    case MESSAGE.suspect:
+    case MESSAGE.dead:
+      return known.get(bytes) ?? decodeNews(bytes)
+    default:
+      return decodeTalk(bytes)
+  }
+}
+
+function decodeNews(bytes: Uint8Array): News | null {
+  if (bytes[0] === MESSAGE.user) return { type: 'user', content: bytes.slice(1) }
   const fields = Fields.decode(bytes, 1)
   if (fields === null) return null
-  switch (type) {
+  switch (bytes[0]) {
+    case MESSAGE.suspect:
+      return { type: 'suspect', ...rumourOf(fields) }
+    case MESSAGE.dead:
+      return { type: 'dead', ...rumourOf(fields) }
+    default: {
+      const endpoint = endpointOf(fields, 'Node', 'Addr', 'Port')
+      const incarnation = fields.number('Incarnation')
+      return { type: 'alive', ...endpoint, incarnation, meta: fields.bytes('Meta') }
+    }
+  }
+}
+
+/** What goes between two nodes and is not passed on. */
+function decodeTalk(bytes: Uint8Array): Message | null {
+  const fields = Fields.decode(bytes, 1)
+  if (fields === null) return null
+  switch (bytes[0]) {
     case MESSAGE.ping:
       return decodePing(fields)
     case MESSAGE.indirectPing: {
@@ -163,15 +218,6 @@ export function decodeMessage(bytes: Uint8Array): Message | null {
       return { type: 'ack', sequence: fields.number('SeqNo'), payload: fields.bytes('Payload') }
     case MESSAGE.nack:
       return { type: 'nack', sequence: fields.number('SeqNo') }
-    case MESSAGE.suspect:
-      return { type: 'suspect', ...rumourOf(fields) }
-    case MESSAGE.dead:
-      return { type: 'dead', ...rumourOf(fields) }
-    case MESSAGE.alive: {
-      const endpoint = endpointOf(fields, 'Node', 'Addr', 'Port')
-      const incarnation = fields.number('Incarnation')
-      return { type: 'alive', ...endpoint, incarnation, meta: fields.bytes('Meta') }
-    }
     default:
       return null
   }
@@ -199,22 +245,20 @@ export function endpointOf(
 ): NamedEndpoint {
   return {
     name: fields.text(name),
-    address: addressOf(fields.bytes(address)),
+    address: addressOf(fields.view(address)),
     port: fields.number(port),
   }
 }
 
 /** An address as Go's net.IP holds it after To4. */
 export function addressBytes(address: Ipv4Address): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, address)
-  return bytes
+  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address)
 }
 
 /** @returns 0.0.0.0 for what is no address. */
 export function addressOf(bytes: Uint8Array): Ipv4Address {
   if (bytes.length !== 4) return 0
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0)
+  return (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!
 }
 
 export function concatenate(parts: readonly Uint8Array[]): Uint8Array {

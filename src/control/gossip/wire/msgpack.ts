@@ -1,3 +1,6 @@
+import { ByteWriter } from './byte-writer.ts'
+import { shortText } from './short-text.ts'
+
 /** A number that is written as a float64 even when it is whole. */
 export class Float64 {
   readonly value: number
@@ -28,67 +31,81 @@ export function struct(fields: Readonly<Record<string, Msgpack>>): ReadonlyMap<s
  * bytes are both "raw", without the later str 8, bin and ext types.
  */
 export function encodeMsgpack(value: Msgpack): Uint8Array {
-  const out: number[] = []
-  write(out, value)
-  return Uint8Array.from(out)
+  write(value)
+  return out.finish()
 }
 
-function write(out: number[], value: Msgpack): void {
-  if (value === null) out.push(0xc0)
-  else if (typeof value === 'boolean') out.push(value ? 0xc3 : 0xc2)
-  else if (typeof value === 'number') writeNumber(out, value)
-  else if (value instanceof Float64) writeFloat(out, value.value)
-  else if (typeof value === 'string') writeRaw(out, new TextEncoder().encode(value))
-  else if (value instanceof Uint8Array) writeRaw(out, value)
-  else if (value instanceof Map) {
-    writeHead(out, value.size, 0x80, 15, 0xde)
+const out = new ByteWriter()
+
+function write(value: Msgpack): void {
+  if (value === null) out.byte(0xc0)
+  else if (typeof value === 'boolean') out.byte(value ? 0xc3 : 0xc2)
+  else if (typeof value === 'number') writeNumber(value)
+  else if (value instanceof Float64) writeFloat(value.value)
+  else if (typeof value === 'string') out.text(value, rawHead)
+  else if (value instanceof Uint8Array) {
+    rawHead(value.length)
+    out.bytes(value)
+  } else if (value instanceof Map) {
+    head(value.size, 0x80, 15, 0xde)
     for (const [name, entry] of value as ReadonlyMap<string, Msgpack>) {
-      write(out, name)
-      write(out, entry)
+      out.text(name, rawHead)
+      write(entry)
     }
   } else {
     const entries = value as readonly Msgpack[]
-    writeHead(out, entries.length, 0x90, 15, 0xdc)
-    for (const entry of entries) write(out, entry)
+    head(entries.length, 0x90, 15, 0xdc)
+    for (const entry of entries) write(entry)
   }
 }
 
-function writeRaw(out: number[], bytes: Uint8Array): void {
-  writeHead(out, bytes.length, 0xa0, 31, 0xda)
-  for (const byte of bytes) out.push(byte)
+function rawHead(length: number): void {
+  head(length, 0xa0, 31, 0xda)
 }
 
-function writeHead(out: number[], count: number, short: number, most: number, long: number): void {
-  if (count <= most) out.push(short + count)
-  else if (count < 0x10000) out.push(long, count >> 8, count & 0xff)
-  else out.push(long + 1, ...bigEndian(count, 4))
+function head(count: number, short: number, most: number, long: number): void {
+  if (count <= most) out.byte(short + count)
+  else if (count < 0x10000) {
+    out.byte(long)
+    out.bigEndian(count, 2)
+  } else {
+    out.byte(long + 1)
+    out.bigEndian(count, 4)
+  }
 }
 
-function writeNumber(out: number[], value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`not a whole number: ${value}`)
-  if (value < 0x80) out.push(value)
-  else if (value < 0x100) out.push(0xcc, value)
-  else if (value < 0x10000) out.push(0xcd, ...bigEndian(value, 2))
-  else if (value < 0x100000000) out.push(0xce, ...bigEndian(value, 4))
-  else out.push(0xcf, ...bigEndian(value, 8))
+function writeNumber(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    // What was written of the same value must not begin the next one.
+    out.finish()
+    throw new Error(`not a whole number: ${value}`)
+  }
+  if (value < 0x80) out.byte(value)
+  else if (value < 0x100) writeCoded(0xcc, value, 1)
+  else if (value < 0x10000) writeCoded(0xcd, value, 2)
+  else if (value < 0x100000000) writeCoded(0xce, value, 4)
+  else {
+    writeCoded(0xcf, Math.floor(value / 0x100000000), 4)
+    out.bigEndian(value % 0x100000000, 4)
+  }
 }
 
-function writeFloat(out: number[], value: number): void {
+function writeCoded(code: number, value: number, size: number): void {
+  out.byte(code)
+  out.bigEndian(value, size)
+}
+
+function writeFloat(value: number): void {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setFloat64(0, value)
-  out.push(0xcb, ...bytes)
+  out.byte(0xcb)
+  out.bytes(bytes)
 }
 
-function bigEndian(value: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  const view = new DataView(bytes.buffer)
-  if (size === 2) view.setUint16(0, value)
-  else if (size === 4) view.setUint32(0, value)
-  else view.setBigUint64(0, BigInt(value))
-  return bytes
-}
-
-/** What a reader gives: strings are bytes, for the format does not tell them apart; floats are numbers. */
+/**
+ * What a reader gives: strings are bytes, for the format does not tell them apart, within the message; floats
+ * are numbers.
+ */
 export type Decoded =
   | null
   | boolean
@@ -103,11 +120,9 @@ export class MsgpackReader {
   failure: 'short' | 'bad' | null = null
   at: number
   private readonly bytes: Uint8Array
-  private readonly view: DataView
 
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = at
   }
 
@@ -144,22 +159,22 @@ export class MsgpackReader {
   private number(size: number): number {
     const at = this.advance(size)
     if (at === null) return 0
-    if (size === 1) return this.view.getUint8(at)
-    if (size === 2) return this.view.getUint16(at)
-    if (size === 4) return this.view.getUint32(at)
-    const value = Number(this.view.getBigUint64(at))
+    let value = 0
+    for (let i = at; i < at + size; i++) value = value * 0x100 + this.bytes[i]!
     if (!Number.isSafeInteger(value)) this.failure = 'bad'
     return value
   }
 
   private float(): number {
     const at = this.advance(8)
-    return at === null ? 0 : this.view.getFloat64(at)
+    if (at === null) return 0
+    const { buffer, byteOffset } = this.bytes
+    return new DataView(buffer, byteOffset + at).getFloat64(0)
   }
 
   private raw(length: number): Uint8Array | null {
     const at = this.advance(length)
-    return at === null ? null : this.bytes.slice(at, at + length)
+    return at === null ? null : this.bytes.subarray(at, at + length)
   }
 
   private array(length: number): readonly Decoded[] {
@@ -171,13 +186,28 @@ export class MsgpackReader {
   private map(length: number): ReadonlyMap<string, Decoded> {
     const entries = new Map<string, Decoded>()
     for (let i = 0; i < length && this.failure === null; i++) {
-      const name = this.value()
-      if (name instanceof Uint8Array) entries.set(textOf(name), this.value())
-      else this.failure ??= 'bad'
+      const name = this.name()
+      if (name !== null) entries.set(name, this.value())
     }
     return entries
   }
+
+  /** Most names are short: they need no view of their bytes. */
+  private name(): string | null {
+    const { at, bytes } = this
+    const length = bytes[at]! & 31
+    if (bytes[at]! >> 5 === 0b101 && at + length < bytes.length) {
+      this.at += 1 + length
+      return shortText(bytes, at + 1, length)
+    }
+    const name = this.value()
+    if (name instanceof Uint8Array) return textOf(name)
+    this.failure ??= 'bad'
+    return null
+  }
 }
+
+const NO_BYTES = new Uint8Array()
 
 /** Fields of a struct by name. One that is absent has its zero value, as in Go; so has one of another type. */
 export class Fields {
@@ -203,13 +233,20 @@ export class Fields {
     return this.entries.get(name) === true
   }
 
+  /** In memory of their own. */
   bytes(name: string): Uint8Array {
+    const view = this.view(name)
+    return view.length === 0 ? NO_BYTES : view.slice()
+  }
+
+  /** Within the message: who keeps them keeps all of it. */
+  view(name: string): Uint8Array {
     const value = this.entries.get(name)
-    return value instanceof Uint8Array ? value : new Uint8Array()
+    return value instanceof Uint8Array ? value : NO_BYTES
   }
 
   text(name: string): string {
-    return textOf(this.bytes(name))
+    return textOf(this.view(name))
   }
 
   list(name: string): readonly Decoded[] {
@@ -224,5 +261,5 @@ export class Fields {
 }
 
 export function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes)
+  return shortText(bytes, 0, bytes.length)
 }

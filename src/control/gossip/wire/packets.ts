@@ -1,5 +1,5 @@
 import { crc32 } from './crc32.ts'
-import { concatenate, MESSAGE } from './messages.ts'
+import { MESSAGE } from './messages.ts'
 
 /** Bytes that a packet of several messages has besides them, and beside each. */
 export const COMPOUND_HEADER_BYTES = 2
@@ -7,6 +7,12 @@ export const COMPOUND_ENTRY_BYTES = 2
 
 /** The count of messages in one packet is a byte. */
 const MOST_IN_COMPOUND = 255
+
+/**
+ * Messages of the packets that were made here, by the packet. Nobody changes a packet: those that it reaches
+ * need not take it apart, and get the very messages that went in.
+ */
+const contents = new WeakMap<Uint8Array, readonly Uint8Array[]>()
 
 /** Packs messages: one as it is, several as compound packets (memberlist's util.go). */
 export function packMessages(messages: readonly Uint8Array[]): Uint8Array[] {
@@ -19,25 +25,45 @@ export function packMessages(messages: readonly Uint8Array[]): Uint8Array[] {
 }
 
 function compound(messages: readonly Uint8Array[]): Uint8Array {
-  const lengths = messages.map(({ length }) => Uint8Array.of(length >> 8, length & 0xff))
-  return concatenate([Uint8Array.of(MESSAGE.compound, messages.length), ...lengths, ...messages])
+  let at = COMPOUND_HEADER_BYTES + messages.length * COMPOUND_ENTRY_BYTES
+  const packet = new Uint8Array(messages.reduce((sum, { length }) => sum + length, at))
+  packet[0] = MESSAGE.compound
+  packet[1] = messages.length
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!
+    const entry = COMPOUND_HEADER_BYTES + i * COMPOUND_ENTRY_BYTES
+    packet[entry] = message.length >> 8
+    packet[entry + 1] = message.length & 0xff
+    packet.set(message, at)
+    at += message.length
+  }
+  contents.set(packet, messages)
+  return packet
 }
+
+const CRC_HEADER_BYTES = 5
 
 /** The packet with its checksum before it. */
 export function withCrc(packet: Uint8Array): Uint8Array {
-  const header = new Uint8Array(5)
-  header[0] = MESSAGE.crc
-  new DataView(header.buffer).setUint32(1, crc32(packet))
-  return concatenate([header, packet])
+  const checked = new Uint8Array(CRC_HEADER_BYTES + packet.length)
+  const crc = crc32(packet)
+  checked[0] = MESSAGE.crc
+  for (let i = 1; i < CRC_HEADER_BYTES; i++) checked[i] = crc >>> (8 * (4 - i))
+  checked.set(packet, CRC_HEADER_BYTES)
+  contents.set(checked, unpackMessages(packet))
+  return checked
 }
 
 /** @returns the messages of a packet; none when its checksum is wrong, those before its end when it is cut. */
-export function unpackMessages(packet: Uint8Array): Uint8Array[] {
+export function unpackMessages(packet: Uint8Array): readonly Uint8Array[] {
+  const known = contents.get(packet)
+  if (known !== undefined) return known
   if (packet[0] === MESSAGE.crc) {
-    if (packet.length < 5) return []
+    if (packet.length < CRC_HEADER_BYTES) return []
     const { buffer, byteOffset } = packet
     const expected = new DataView(buffer, byteOffset).getUint32(1)
-    return expected === crc32(packet, 5) ? unpackMessages(packet.subarray(5)) : []
+    const isRight = expected === crc32(packet, CRC_HEADER_BYTES)
+    return isRight ? unpackMessages(packet.subarray(CRC_HEADER_BYTES)) : []
   }
   return packet[0] === MESSAGE.compound ? unpackCompound(packet) : [packet]
 }

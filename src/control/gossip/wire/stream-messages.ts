@@ -29,30 +29,52 @@ export interface PushPull {
   readonly userState: Uint8Array
 }
 
+/**
+ * Messages that were sent from here, by the memory of their bytes: nobody changes it, and a peer that has read
+ * all of it need not take it apart.
+ */
+const sent = new WeakMap<ArrayBufferLike, PushPull | UserMessage>()
+
+/** @returns what was sent as these bytes; `short` for the beginning of them; undefined when it is not known. */
+function sentAs({ buffer, byteOffset, length }: Uint8Array) {
+  const message = sent.get(buffer)
+  if (message === undefined || byteOffset !== 0) return undefined
+  return length === buffer.byteLength ? message : 'short'
+}
+
 export function encodePushPull({ join, nodes, userState }: PushPull): Uint8Array {
   const header = struct({ Join: join, Nodes: nodes.length, UserStateLen: userState.length })
   const parts = [Uint8Array.of(MESSAGE.pushPull), encodeMsgpack(header)]
-  for (const node of nodes) {
-    parts.push(
-      encodeMsgpack(
-        struct({
-          Addr: addressBytes(node.address),
-          Incarnation: node.incarnation,
-          Meta: node.meta,
-          Name: node.name,
-          Port: node.port,
-          State: NODE_STATES.indexOf(node.state),
-          Vsn: VERSIONS,
-        }),
-      ),
-    )
-  }
+  for (const node of nodes) parts.push(encodeNode(node))
   parts.push(userState)
-  return concatenate(parts)
+  const bytes = concatenate(parts)
+  // Nodes change while it is on its way.
+  sent.set(bytes.buffer, { join, nodes: nodes.map(copyOf), userState })
+  return bytes
+}
+
+function encodeNode(node: RemoteNode): Uint8Array {
+  return encodeMsgpack(
+    struct({
+      Addr: addressBytes(node.address),
+      Incarnation: node.incarnation,
+      Meta: node.meta,
+      Name: node.name,
+      Port: node.port,
+      State: NODE_STATES.indexOf(node.state),
+      Vsn: VERSIONS,
+    }),
+  )
+}
+
+function copyOf({ name, address, port, meta, incarnation, state }: RemoteNode): RemoteNode {
+  return { name, address, port, meta, incarnation, state }
 }
 
 /** Reads one, its first byte included. @returns `short` when more bytes have to come. */
 export function decodePushPull(bytes: Uint8Array): PushPull | 'short' | 'bad' {
+  const known = sentAs(bytes)
+  if (known === 'short' || (known !== undefined && 'nodes' in known)) return known
   const reader = new MsgpackReader(bytes, 1)
   const first = reader.value()
   if (reader.failure === null && !(first instanceof Map)) return 'bad'
@@ -73,12 +95,26 @@ export function decodePushPull(bytes: Uint8Array): PushPull | 'short' | 'bad' {
 }
 
 /** A user message by TCP, where its length comes first. */
-export function encodeUserStream(content: Uint8Array): Uint8Array {
-  const header = encodeMsgpack(struct({ UserMsgLen: content.length }))
-  return concatenate([Uint8Array.of(MESSAGE.user), header, content])
+export interface UserStream {
+  /** As it travels. */
+  readonly bytes: Uint8Array
+  /** What of it is the message's own, in the same memory. */
+  readonly content: Uint8Array
+}
+
+/** @param parts of the content, which may be long: it is put together only once. */
+export function encodeUserStream(parts: readonly Uint8Array[]): UserStream {
+  const size = parts.reduce((sum, { length }) => sum + length, 0)
+  const header = encodeMsgpack(struct({ UserMsgLen: size }))
+  const bytes = concatenate([Uint8Array.of(MESSAGE.user), header, ...parts])
+  const content = bytes.subarray(bytes.length - size)
+  sent.set(bytes.buffer, { type: 'user', content })
+  return { bytes, content }
 }
 
 export function decodeUserStream(bytes: Uint8Array): UserMessage | 'short' | 'bad' {
+  const known = sentAs(bytes)
+  if (known === 'short' || (known !== undefined && 'type' in known)) return known
   const reader = new MsgpackReader(bytes, 1)
   const end = new Fields(reader.value()).number('UserMsgLen')
   if (reader.failure !== null) return reader.failure

@@ -1,4 +1,4 @@
-import { NETWORKDB } from '../../../control/gossip/networkdb/config.ts'
+import { NETWORKDB, type NetworkDbConfig } from '../../../control/gossip/networkdb/config.ts'
 import { NetworkDb, type TableChange } from '../../../control/gossip/networkdb/networkdb.ts'
 import type { Program } from '../../../control/program/program.ts'
 import type { Host } from '../../../host/host.ts'
@@ -29,6 +29,8 @@ import type { SwarmKey, SwarmNetwork } from './records.ts'
 /** As long as with an external store, where it was measured. */
 const KERNEL_WORK = 180 * MILLISECOND
 const JOIN_RETRY = SECOND
+/** What libnetwork leaves of the control plane's MTU for headers. */
+const CONTROL_HEADERS = 100
 const LEAVE_TIMEOUT = SECOND
 /** Of the part of a node's name in the gossip that is drawn. */
 const NODE_NAME_DIGITS = 12
@@ -46,11 +48,17 @@ interface BalancerSandbox {
   readonly endpoint: LocalEndpoint
 }
 
+type DriverOptions = Pick<
+  DockerOverlayOptions,
+  'version' | 'dataPathPort' | 'networkControlPlaneMtu'
+>
+
 /** drivers/overlay in swarm mode, for one life of the daemon: peers by the tables of networkdb. */
 export class SwarmDriver {
   readonly program: Program
   private readonly host: Host
   private readonly dataPathPort: number
+  private readonly config: NetworkDbConfig
   private readonly version: DockerOverlayOptions['version']
   private readonly networks: OverlayNetworks
   private readonly encryption: OverlayEncryption
@@ -61,11 +69,13 @@ export class SwarmDriver {
   constructor(
     program: Program,
     host: Host,
-    { version, dataPathPort }: Pick<DockerOverlayOptions, 'version' | 'dataPathPort'>,
+    { version, dataPathPort, networkControlPlaneMtu }: DriverOptions,
   ) {
     this.program = program
     this.host = host
     this.dataPathPort = dataPathPort
+    const udpBufferSize = networkControlPlaneMtu - CONTROL_HEADERS
+    this.config = { ...NETWORKDB, memberlist: { ...NETWORKDB.memberlist, udpBufferSize } }
     this.version = version
     this.networks = new OverlayNetworks(host, version)
     this.encryption = new OverlayEncryption(host)
@@ -76,12 +86,12 @@ export class SwarmDriver {
     const { host, program } = this
     const name = `${host.name}-${randomHex(program.random, NODE_NAME_DIGITS)}`
     const self = { name, address: host.address }
-    this.gossip = NetworkDb.start(program, self, NETWORKDB, (change) => this.notify(change))
+    this.gossip = NetworkDb.start(program, self, this.config, (change) => this.notify(change))
     if (this.gossip === null) {
       program.log.push('listen tcp :7946: bind: address already in use')
       return
     }
-    const { port } = NETWORKDB
+    const { port } = this.config
     const others = managers.filter(({ address }) => address !== host.address)
     const peers = others.map(({ address }) => ({ address, port }))
     while (peers.length > 0 && (yield* this.gossip.join(peers)) === 0) yield* sleep(JOIN_RETRY)
