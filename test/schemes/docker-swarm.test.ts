@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { showFdb, showNeighbours } from '../../src/host/show.ts'
 import { showLinks } from '../../src/host/show-links.ts'
 import { AttachError, type Endpoint } from '../../src/schemes/contract.ts'
+import { spawn } from '../../src/sim/process.ts'
 import { MILLISECOND, SECOND } from '../../src/sim/units.ts'
 import { PROTOCOL_ESP } from '../../src/wire/esp.ts'
+import { PROTOCOL_UDP } from '../../src/wire/frame.ts'
 import { formatIpv4, ipv4 } from '../../src/wire/ipv4-address.ts'
 import { DEEP } from '../seeds.ts'
 import { SwarmBench } from './swarm-bench.ts'
@@ -125,6 +127,23 @@ describe('peers in a swarm', () => {
     bench.host(1).nic.tap = { frame: (_, frame) => seen.push(frame.vni) }
     expect(bench.ping(c(1).namespace, ipv4('10.0.9.77'), 4 * SECOND)).toBe(false)
     expect(seen.filter((vni) => vni === 4097)).toEqual([])
+  })
+
+  it.each([
+    [500, 419],
+    [1500, 1411],
+  ])('are told in packets of the control plane MTU %i', (networkControlPlaneMtu, longest) => {
+    const { bench } = swarm(2, { networkControlPlaneMtu })
+    const lengths: number[] = []
+    bench.host(2).nic.tap = {
+      frame: (_, { protocol, destinationPort, l3Length }) => {
+        if (protocol === PROTOCOL_UDP && destinationPort === 7946) lengths.push(l3Length)
+      },
+    }
+    const { simulator } = bench.lab
+    for (let i = 0; i < 12; i++) spawn(simulator, bench.begin(`more${i}`, 'net', 1))
+    bench.run(5 * SECOND)
+    expect(Math.max(...lengths)).toBe(longest)
   })
 
   it('talk on the port that the operator chose', () => {
