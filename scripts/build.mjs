@@ -5,7 +5,7 @@ import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { inlineLiterals } from './inline-literals.mjs'
+import { BUILD_OPTIONS } from './build-options.mjs'
 
 const SHEBANG = '#!/usr/bin/env node\n'
 
@@ -39,20 +39,13 @@ if (present.length > 0)
 /** @returns {Promise<Map<string, string>>} absolute path -> text */
 async function bundle() {
   const result = await build({
+    ...BUILD_OPTIONS,
     entryPoints: Object.fromEntries(present),
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
     splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    minifySyntax: true,
-    plugins: [inlineLiterals],
     sourcemap: 'linked',
     sourcesContent: false,
-    logLevel: 'warning',
     write: false,
   })
   const files = new Map(result.outputFiles.map((file) => [file.path, file.text]))

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { inlineLiterals } from './inline-literals.mjs'
+import { BUILD_OPTIONS } from './build-options.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCES = join(ROOT, 'src')
@@ -36,22 +36,15 @@ async function buildInto(folder) {
     .map((name) => join(SOURCES, name))
     .filter((path) => /(?<!\.test|\.d)\.ts$/.test(path) && !path.startsWith(CLI))
   await build({
+    ...BUILD_OPTIONS,
     absWorkingDir: ROOT,
     entryPoints: sources,
     outbase: SOURCES,
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[hash]',
-    bundle: true,
     splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    minifySyntax: true,
-    plugins: [inlineLiterals],
     sourcemap: 'linked',
-    logLevel: 'warning',
   })
   const outputOf = (path) => join(folder, relative(SOURCES, path).replace(/\.ts$/, '.mjs'))
   return new Map(sources.map((path) => [path, outputOf(path)]))

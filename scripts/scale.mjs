@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
-import { inlineLiterals } from './inline-literals.mjs'
+import { BUILD_OPTIONS } from './build-options.mjs'
 
 const GOAL_SECONDS = 60
 const ALL = [
@@ -40,18 +40,7 @@ try {
 }
 
 async function bundle() {
-  await build({
-    entryPoints: ['test/scale/main.ts'],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    minifySyntax: true,
-    plugins: [inlineLiterals],
-    logLevel: 'warning',
-  })
+  await build({ ...BUILD_OPTIONS, entryPoints: ['test/scale/main.ts'], outfile: program })
 }
 
 function measure(name) {
