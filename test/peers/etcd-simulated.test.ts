@@ -61,7 +61,7 @@ describe.skipIf(!peerAvailable('etcd'))('a simulated etcd against the real one',
     const { answers, watchEvents } = await compareMembers(seed(), OPERATIONS, ...members)
     expect(answers['/v3/kv/txn 200']).toBeGreaterThan(OPERATIONS / 20)
     expect(answers['/v3/kv/put 200']).toBeGreaterThan(OPERATIONS / 20)
-    expect(watchEvents).toBeGreaterThan(OPERATIONS / 10)
+    expect(watchEvents).toBeGreaterThan(OPERATIONS / 20)
     expectSound()
   }, 1_800_000)
 
