@@ -88,10 +88,12 @@ export class Arp {
   private answers({ senderIp, targetIp }: ArpPacket, device: NetDevice): boolean {
     const { namespace } = this
     // Sender address 0 is a duplicate address probe (RFC 5227).
-    if (senderIp === 0) return namespace.hasAddress(targetIp)
+    const isOurs = namespace.hasAddress(targetIp)
+    if (senderIp === 0) return isOurs
+    // First what is cheap: most of those who hear a question are not asked.
+    if (!isOurs && !(device.proxyArp && namespace.sysctls.ipForward)) return false
     if (namespace.ipv4.sourceFault(senderIp, device) !== null) return false
-    if (namespace.hasAddress(targetIp)) return true
-    if (!device.proxyArp || !namespace.sysctls.ipForward) return false
+    if (isOurs) return true
     const route = namespace.routes.lookup(targetIp)
     return route !== null && route.type === 'unicast' && route.device !== device
   }

@@ -36,11 +36,17 @@ export function mac(text: string): MacAddress {
   return value
 }
 
+/** Routers that flood write an address into their logs at each hop of each frame. */
+const OCTETS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+
 export function formatMac(address: MacAddress): string {
-  const digits = address.toString(16).padStart(12, '0')
-  return digits.replace(/(..)(?=.)/g, '$1:')
+  return formatMacHalves(macHi(address), macLo(address))
 }
 
 export function formatMacHalves(hi: number, lo: number): string {
-  return formatMac(macOf(hi, lo))
+  return `${halfOf(hi)}:${halfOf(lo)}`
+}
+
+function halfOf(half: number): string {
+  return `${OCTETS[half >> 16]}:${OCTETS[(half >> 8) & 0xff]}:${OCTETS[half & 0xff]}`
 }

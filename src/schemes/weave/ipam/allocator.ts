@@ -20,7 +20,6 @@ import type { AllocatorDisk } from './disk.ts'
 import {
   type AllocatorState,
   decodeRange,
-  decodeState,
   encodeRange,
   encodeState,
   RING_UPDATE,
@@ -31,6 +30,7 @@ import { Nicknames } from './nicknames.ts'
 import { OwnedTable } from './owned-table.ts'
 import { Paxos } from './paxos.ts'
 import { PendingRequests, type RequestKind } from './pending-requests.ts'
+import { readState } from './recent-states.ts'
 import {
   AllocateRequest,
   type AllocatorParts,
@@ -101,7 +101,7 @@ export class Allocator implements Gossiper {
     this.config = config
     this.ring = new Ring(rangeOf(config.range), ourself.name)
     this.owned = new OwnedTable(program, config.disk)
-    this.nicknames.set(ourself.name, ourself.nickName)
+    this.nicknames.merge(new Map([[ourself.name, ourself.nickName]]))
     const isObserver = config.init.mode === 'observer'
     this.paxos = isObserver ? null : new Paxos({ name: ourself.name, uid: ourself.uid })
     this.channel = router.newGossip('IPallocation', this)
@@ -320,9 +320,9 @@ export class Allocator implements Gossiper {
 
   /** @param sender null when it came by gossip from time to time. @returns the error that ends the connection. */
   private update(sender: PeerName | null, message: Uint8Array): string | null {
-    const state = decodeState(message)
+    const state = readState(message)
     if (state === null) return 'unexpected EOF'
-    for (const [name, nickname] of state.nicknames) this.nicknames.set(name, nickname)
+    this.nicknames.merge(state.nicknames)
     if (state.ring !== null) return this.merge(state.ring)
     if (!this.ring.isEmpty) {
       if (sender !== null) this.sendRing(sender)

@@ -21,13 +21,28 @@ export interface AllocatorState {
 export function encodeState({ now, nicknames, claims, ring }: AllocatorState): Uint8Array {
   const writer = new GobWriter()
   writer.field(0).uint(now)
-  if (nicknames.size > 0) {
-    writer.field(1).uint(nicknames.size)
-    for (const [name, nickname] of nicknames) writer.uint(name).text(nickname)
-  }
-  if (claims !== null) writer.field(2).raw(encodeClaims(claims))
-  if (ring !== null) writer.field(3).raw(encodeRing(ring))
+  if (nicknames.size > 0) writer.field(1).raw(onceEncoded(nicknames, encodeNicknames))
+  if (claims !== null) writer.field(2).raw(onceEncoded(claims, encodeAllClaims))
+  if (ring !== null) writer.field(3).raw(onceEncoded(ring, encodeRing))
   return writer.endStruct().finish()
+}
+
+/** Parts of states that were encoded: none is ever changed, and most are told again and again. */
+const encodedParts = new WeakMap<object, Uint8Array>()
+
+function onceEncoded<T extends object>(part: T, encode: (part: T) => Uint8Array): Uint8Array {
+  let bytes = encodedParts.get(part)
+  if (bytes === undefined) {
+    bytes = encode(part)
+    encodedParts.set(part, bytes)
+  }
+  return bytes
+}
+
+function encodeNicknames(nicknames: ReadonlyMap<PeerName, string>): Uint8Array {
+  const writer = new GobWriter().uint(nicknames.size)
+  for (const [name, nickname] of nicknames) writer.uint(name).text(nickname)
+  return writer.finish()
 }
 
 const NOTHING: { claims: readonly Claims[] | null; ring: RingState | null } = {
@@ -63,16 +78,20 @@ export function decodeRange(bytes: Uint8Array): AddressRange | null {
   return reader.isBroken ? null : range
 }
 
-function encodeClaims(claims: readonly Claims[]): Uint8Array {
+function encodeAllClaims(claims: readonly Claims[]): Uint8Array {
   const writer = new GobWriter().uint(claims.length)
-  for (const { node, promise, accepted, value } of claims) {
-    writeNode(writer, node)
-    writeProposal(writer, promise)
-    writeProposal(writer, accepted)
-    writer.uint(value.peers.length)
-    for (const name of value.peers) writer.uint(name)
-    writeProposal(writer, value.origin)
-  }
+  for (const each of claims) writer.raw(onceEncoded(each, encodeClaims))
+  return writer.finish()
+}
+
+function encodeClaims({ node, promise, accepted, value }: Claims): Uint8Array {
+  const writer = new GobWriter()
+  writeNode(writer, node)
+  writeProposal(writer, promise)
+  writeProposal(writer, accepted)
+  writer.uint(value.peers.length)
+  for (const name of value.peers) writer.uint(name)
+  writeProposal(writer, value.origin)
   return writer.finish()
 }
 

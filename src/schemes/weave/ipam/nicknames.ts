@@ -3,22 +3,31 @@ import type { PeerName } from '../mesh/peer.ts'
 
 /** What the peers with a part in the ring are called, those that are gone included: `weave rmpeer` takes a nickname. */
 export class Nicknames {
-  private readonly names = new Map<PeerName, string>()
+  private names: ReadonlyMap<PeerName, string> = new Map()
 
+  /** As they are now; later changes are not seen in it. */
   get all(): ReadonlyMap<PeerName, string> {
     return this.names
   }
 
-  set(name: PeerName, nickname: string): void {
-    this.names.set(name, nickname)
+  merge(nicknames: ReadonlyMap<PeerName, string>): void {
+    if (nicknames === this.names) return
+    let merged: Map<PeerName, string> | null = null
+    for (const [name, nickname] of nicknames) {
+      if (this.names.get(name) === nickname) continue
+      merged ??= new Map(this.names)
+      merged.set(name, nickname)
+    }
+    if (merged !== null) this.names = merged
   }
 
   delete(name: PeerName): void {
-    this.names.delete(name)
+    this.keep((other) => other !== name)
   }
 
   keep(isKept: (name: PeerName) => boolean): void {
-    for (const name of this.names.keys()) if (!isKept(name)) this.names.delete(name)
+    const kept = [...this.names].filter(([name]) => isKept(name))
+    if (kept.length < this.names.size) this.names = new Map(kept)
   }
 
   /** @param text a nickname, or a name among `known`. */

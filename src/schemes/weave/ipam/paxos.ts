@@ -38,6 +38,10 @@ const NO_VALUE: AcceptedValue = { peers: [], origin: NO_PROPOSAL }
 export class Paxos {
   private readonly node: PaxosNode
   private readonly known = new Map<string, Claims>()
+  /** `claims`, as long as nothing changes. */
+  private list: readonly Claims[] | null = null
+  /** What was taken in last. */
+  private latest: readonly Claims[] | null = null
   /** How many must agree; 0 before it has been set. */
   quorum = 0
 
@@ -47,11 +51,15 @@ export class Paxos {
 
   /** What is gossiped: what all are known to claim. */
   get claims(): readonly Claims[] {
-    return [...this.known.values()]
+    this.list ??= [...this.known.values()]
+    return this.list
   }
 
   /** Takes in what another node knows. @returns whether it is new. */
   update(claims: readonly Claims[]): boolean {
+    // All neighbours tell of one election; nothing is ever forgotten of it.
+    if (claims === this.latest) return false
+    this.latest = claims
     let isNew = false
     for (const theirs of claims) {
       const key = keyOf(theirs.node)
@@ -61,6 +69,7 @@ export class Paxos {
       this.known.set(key, merged)
       isNew = true
     }
+    if (isNew) this.list = null
     return isNew
   }
 
@@ -118,6 +127,7 @@ export class Paxos {
 
   private set(claims: Claims): void {
     this.known.set(keyOf(this.node), claims)
+    this.list = null
   }
 
   /** Our own proposal, if a quorum has promised it and it is what we promised last. */
@@ -149,8 +159,16 @@ function mergeClaims(ours: Claims, theirs: Claims): Claims {
   return merged
 }
 
-function keyOf({ name, uid }: PaxosNode): string {
-  return `${name}/${uid}`
+/** To write a uid takes long, and each is asked for with each message. */
+const keys = new WeakMap<PaxosNode, string>()
+
+function keyOf(node: PaxosNode): string {
+  let key = keys.get(node)
+  if (key === undefined) {
+    key = `${node.name}/${node.uid}`
+    keys.set(node, key)
+  }
+  return key
 }
 
 function precedes(a: Proposal, b: Proposal): boolean {
@@ -160,5 +178,6 @@ function precedes(a: Proposal, b: Proposal): boolean {
 }
 
 function isSame(a: Proposal, b: Proposal): boolean {
-  return a.round === b.round && keyOf(a.proposer) === keyOf(b.proposer)
+  const { name, uid } = a.proposer
+  return a.round === b.round && name === b.proposer.name && uid === b.proposer.uid
 }

@@ -35,6 +35,10 @@ export class Ring {
   readonly ourself: PeerName
   private list: readonly RingEntry[] = []
   private seedList: readonly PeerName[] = []
+  /** `state`, as long as nothing changes. */
+  private latest: RingState | null = null
+  /** The last of the others' that had nothing new, and what ours was then. */
+  private known: { readonly theirs: RingState; readonly ours: readonly RingEntry[] } | null = null
 
   constructor(range: AddressRange, ourself: PeerName) {
     this.range = range
@@ -54,7 +58,10 @@ export class Ring {
   }
 
   get state(): RingState {
-    return { range: this.range, entries: this.list, seeds: this.seedList }
+    const { range, list: entries, seedList: seeds, latest } = this
+    if (latest?.entries === entries && latest.seeds === seeds) return latest
+    this.latest = { range, entries, seeds }
+    return this.latest
   }
 
   restore(state: RingState): void {
@@ -121,6 +128,7 @@ export class Ring {
 
   /** Takes in what another peer's ring says that is newer. @returns an error, or whether something changed. */
   merge(other: RingState, hasAllocations: HasAllocations): string | boolean {
+    if (this.known?.theirs === other && this.known.ours === this.list) return false
     const fault = faultOf(other)
     if (fault !== null) return fault
     if (other.seeds.length > 0 && this.seedList.length > 0) {
@@ -135,20 +143,24 @@ export class Ring {
     const result = faultOf({ ...other, entries })
     if (result !== null) return `Merge of incoming data causes: ${result}`
     if (this.seedList.length === 0) this.seedList = other.seeds
-    this.list = entries
+    const isSame =
+      entries.length === this.list.length && entries.every((entry, i) => entry === this.list[i])
+    if (!isSame) this.list = entries
+    if (!merged.isUpdated) this.known = { theirs: other, ours: this.list }
     return merged.isUpdated
   }
 
   /** Tells how many addresses are free in our ranges. @returns whether something changed. */
   reportFree(freeIn: (range: AddressRange) => number): boolean {
     let isChanged = false
-    this.list = this.list.map((entry, i) => {
+    const list = this.list.map((entry, i) => {
       if (entry.peer !== this.ourself) return entry
       const free = this.cutAtEnd([this.rangeAt(i)]).reduce((sum, range) => sum + freeIn(range), 0)
       if (free === entry.free) return entry
       isChanged = true
       return { ...entry, free, version: entry.version + 1 }
     })
+    if (isChanged) this.list = list
     return isChanged
   }
 

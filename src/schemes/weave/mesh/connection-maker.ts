@@ -16,6 +16,9 @@ const RESET_AFTER = 60 * SECOND
 /** The real one looks at its targets after each event; so many events at once are one look. */
 const LOOK_INTERVAL = 50 * MILLISECOND
 
+/** In the place of the address of a peer that we are connected with. */
+const NOT_WANTED = -1
+
 type TargetState = 'waiting' | 'attempting' | 'connected' | 'suspended'
 
 /** An address where a peer may be found. */
@@ -159,21 +162,26 @@ export class ConnectionMaker {
   ): void {
     const { peers, ourself, config } = this.router
     const all = peers.all()
-    const known = new Set<number>([ourself.record.index])
-    for (const peer of all) if (connected.has(peer.name)) known.add(peer.record.index)
-    if (known.size === all.length) return
-    /** Most give the same address for a peer, which is then worth one look. */
-    const lastKeys = new Map<number, number>()
+    /** By index, where a peer was last found: most give the same address for it, which is then worth one look. */
+    const lastKeys = new Float64Array(peers.pool.size)
+    let known = 1
+    lastKeys[ourself.record.index] = NOT_WANTED
+    for (const { name, record } of all) {
+      if (!connected.has(name)) continue
+      lastKeys[record.index] = NOT_WANTED
+      known++
+    }
+    if (known === all.length) return
     for (const peer of all) {
       if (peer === ourself) continue
       const { indexes, links } = peer.record
       for (let i = 0; i < indexes.length; i++) {
-        const index = indexes[i]!
-        if (known.has(index)) continue
+        const last = lastKeys[indexes[i]!]!
+        if (last === NOT_WANTED) continue
         const { address, isOutbound, port } = links[i]!
         const key = this.keyOf(address, isOutbound ? port : config.port)
-        if (lastKeys.get(index) === key) continue
-        lastKeys.set(index, key)
+        if (last === key) continue
+        lastKeys[indexes[i]!] = key
         add(address, isOutbound ? port : config.port)
       }
     }

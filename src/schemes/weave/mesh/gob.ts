@@ -4,10 +4,22 @@
  */
 import { formatIpv4, type Ipv4Address, parseIpv4 } from '../../../wire/ipv4-address.ts'
 
-const FIRST_CAPACITY = 64
+const FIRST_CAPACITY = 4096
 const ENCODER = new TextEncoder()
 const ASCII = /^[\x20-\x7e]*$/
 const DECODER = new TextDecoder()
+/** Texts of this length or less are put together by hand, which takes less than the decoder's call. */
+const SHORT_TEXT = 32
+
+/** Memory of writers that are finished, for those to come: most write a few bytes. As many as write within each other. */
+const spares: Uint8Array[] = []
+const SPARES_KEPT = 4
+const LARGEST_SPARE = 1 << 20
+const NOTHING = new Uint8Array(0)
+
+const LARGEST_EXACT = BigInt(Number.MAX_SAFE_INTEGER)
+const WORD_BYTES = new Uint8Array(8)
+const WORD = new DataView(WORD_BYTES.buffer)
 
 export class GobWriter {
   private bytes: Uint8Array
@@ -15,9 +27,8 @@ export class GobWriter {
   /** Number of the last field of the open struct that was written; gob writes differences. */
   private lastField = -1
 
-  /** @param capacity bytes that it is made for; it grows beyond if need be. */
-  constructor(capacity = FIRST_CAPACITY) {
-    this.bytes = new Uint8Array(capacity)
+  constructor() {
+    this.bytes = spares.pop() ?? new Uint8Array(FIRST_CAPACITY)
   }
 
   /** A whole number that a float64 holds. */
@@ -37,11 +48,12 @@ export class GobWriter {
 
   uint64(value: bigint): this {
     if (value < 128n) return this.octet(Number(value))
-    const digits = value.toString(16)
-    const count = Math.ceil(digits.length / 2)
-    this.octet(256 - count)
-    const padded = digits.padStart(2 * count, '0')
-    for (let i = 0; i < count; i++) this.octet(Number.parseInt(padded.slice(2 * i, 2 * i + 2), 16))
+    if (value <= LARGEST_EXACT) return this.uint(Number(value))
+    WORD.setBigUint64(0, value)
+    let zeros = 0
+    while (WORD_BYTES[zeros] === 0) zeros++
+    this.octet(256 - (8 - zeros))
+    for (let i = zeros; i < 8; i++) this.octet(WORD_BYTES[i]!)
     return this
   }
 
@@ -77,8 +89,12 @@ export class GobWriter {
     return this.octet(0)
   }
 
+  /** What was written. To be called once, as the last. */
   finish(): Uint8Array {
-    return this.length === this.bytes.length ? this.bytes : this.bytes.slice(0, this.length)
+    const { bytes, length } = this
+    this.bytes = NOTHING
+    if (bytes.length <= LARGEST_SPARE && spares.length < SPARES_KEPT) spares.push(bytes)
+    return bytes.slice(0, length)
   }
 
   private octet(value: number): this {
@@ -99,11 +115,29 @@ export class GobWriter {
   }
 }
 
-/** Bytes that `content` takes for so many. */
-export function gobContentSize(length: number): number {
-  if (length < 0x80) return 1 + length
-  if (length < 0x100) return 2 + length
-  return (length < 0x10000 ? 3 : length < 0x1000000 ? 4 : 5) + length
+/** As `content` writes each of them, one after the other. */
+export function gobContents(values: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const value of values) length += lengthBytes(value.length) + value.length
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const value of values) {
+    const count = lengthBytes(value.length) - 1
+    if (count > 0) bytes[at++] = 256 - count
+    for (let shift = 8 * Math.max(count - 1, 0); shift >= 0; shift -= 8) {
+      bytes[at++] = value.length >>> shift
+    }
+    bytes.set(value, at)
+    at += value.length
+  }
+  return bytes
+}
+
+/** Bytes that a length takes. */
+function lengthBytes(length: number): number {
+  if (length < 0x80) return 1
+  if (length < 0x100) return 2
+  return length < 0x10000 ? 3 : length < 0x1000000 ? 4 : 5
 }
 
 /** Reads what GobWriter wrote; beyond the end of a broken message all is zero, and `isBroken` says so. */
@@ -136,9 +170,12 @@ export class GobReader {
   uint64(): bigint {
     const first = this.octet()
     if (first < 128) return BigInt(first)
-    let value = 0n
-    for (let count = 256 - first; count > 0; count--) value = value * 256n + BigInt(this.octet())
-    return value
+    const count = 256 - first
+    if (count > 8) this.isBroken = true
+    if (this.isBroken) return 0n
+    WORD_BYTES.fill(0)
+    for (let i = 8 - count; i < 8; i++) WORD_BYTES[i] = this.octet()
+    return WORD.getBigUint64(0)
   }
 
   /** A view, not a copy. */
@@ -154,7 +191,14 @@ export class GobReader {
   }
 
   text(): string {
-    return DECODER.decode(this.content())
+    const content = this.content()
+    if (content.length > SHORT_TEXT) return DECODER.decode(content)
+    let text = ''
+    for (let i = 0; i < content.length; i++) {
+      if (content[i]! > 0x7e) return DECODER.decode(content)
+      text += String.fromCharCode(content[i]!)
+    }
+    return text
   }
 
   /** Calls `visit` with the number of each field of a struct, which it is to read; structs may hold structs. */

@@ -1,4 +1,5 @@
-import type { Process } from '../../../sim/process.ts'
+import { type Process, sleep } from '../../../sim/process.ts'
+import { MICROSECOND } from '../../../sim/units.ts'
 import { formatMac } from '../../../wire/mac-address.ts'
 import type { Connection } from './connection.ts'
 import { type GobReader, GobWriter } from './gob.ts'
@@ -6,6 +7,12 @@ import type { GossipData, Gossiper } from './gossip.ts'
 import type { PeerName } from './peer.ts'
 import { type Message, TAG_GOSSIP, TAG_GOSSIP_BROADCAST, TAG_GOSSIP_UNICAST } from './protocol.ts'
 import type { MeshRouter } from './router.ts'
+
+/**
+ * To read a message, find its next hop and write it, where work is not modelled. A program is never done in no time,
+ * and while routes disagree messages go round in circles: at the pace of the wire that is millions of hops a second.
+ */
+const RELAY_TIME = 50 * MICROSECOND
 
 /** A named channel on which a part of the program tells its like on all peers: weaveworks/mesh, gossip_channel.go. */
 export class GossipChannel {
@@ -47,7 +54,7 @@ export class GossipChannel {
     reader: GobReader,
     whole: Uint8Array,
   ): Process<string | null> {
-    if (tag === TAG_GOSSIP_UNICAST) return this.deliverUnicast(source, reader, whole)
+    if (tag === TAG_GOSSIP_UNICAST) return yield* this.deliverUnicast(source, reader, whole)
     const payload = reader.content()
     if (reader.isBroken) return 'unexpected EOF'
     const { gossiper, router } = this
@@ -75,11 +82,16 @@ export class GossipChannel {
     return { head: head.finish(), payload }
   }
 
-  private deliverUnicast(source: PeerName, reader: GobReader, whole: Uint8Array): string | null {
+  private *deliverUnicast(
+    source: PeerName,
+    reader: GobReader,
+    whole: Uint8Array,
+  ): Process<string | null> {
     const to = reader.uint()
     const payload = reader.content()
     if (reader.isBroken) return 'unexpected EOF'
     if (to === this.router.ourself.name) return this.gossiper.onGossipUnicast(source, payload)
+    if (this.router.program.namespace.kernel.machine === null) yield* sleep(RELAY_TIME)
     const error = this.relayUnicast(to, whole)
     if (error !== null) this.router.print(`[gossip ${this.name}]: ${error}`)
     return null

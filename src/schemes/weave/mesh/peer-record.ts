@@ -40,6 +40,7 @@ export class PeerRecord implements PeerSummary {
   /** Index of the peer's name, and of the names that it links to, in the order of `links`. */
   readonly index: number
   readonly indexes: Int32Array
+  private readonly pool: RecordPool
   private readonly states: Uint8Array
   private bytes: Uint8Array | null
   /** Of the summary, which comes first; 0 before it was asked for. */
@@ -51,6 +52,7 @@ export class PeerRecord implements PeerSummary {
     links: readonly Link[],
     bytes: Uint8Array | null = null,
   ) {
+    this.pool = pool
     this.name = summary.name
     this.nickName = summary.nickName
     this.uid = summary.uid
@@ -59,13 +61,17 @@ export class PeerRecord implements PeerSummary {
     this.hasShortId = summary.hasShortId
     this.links = links
     this.index = pool.indexOf(summary.name)
-    this.indexes = Int32Array.from(links, (link) => pool.indexOf(link.name))
-    this.states = new Uint8Array(
-      this.indexes.reduce((most, index) => Math.max(most, index), -1) + 1,
-    )
-    links.forEach((link, i) => {
-      this.states[this.indexes[i]!] = link.isEstablished ? ESTABLISHED_LINK : LINK
-    })
+    const indexes = new Int32Array(links.length)
+    let length = 0
+    for (let i = 0; i < links.length; i++) {
+      indexes[i] = pool.indexOf(links[i]!.name)
+      length = Math.max(length, indexes[i]! + 1)
+    }
+    this.indexes = indexes
+    this.states = new Uint8Array(length)
+    for (let i = 0; i < links.length; i++) {
+      this.states[indexes[i]!] = links[i]!.isEstablished ? ESTABLISHED_LINK : LINK
+    }
     this.bytes = bytes
   }
 
@@ -75,7 +81,10 @@ export class PeerRecord implements PeerSummary {
   }
 
   encode(): Uint8Array {
-    this.bytes ??= encodeRecord(this, this.links)
+    if (this.bytes === null) {
+      this.bytes = encodeRecord(this, this.links)
+      this.pool.add(this)
+    }
     return this.bytes
   }
 
@@ -187,6 +196,11 @@ export class RecordPool {
     return pool
   }
 
+  /** Names in it. */
+  get size(): number {
+    return this.records.length
+  }
+
   indexOf(name: PeerName): number {
     let index = this.indexes.get(name)
     if (index === undefined) {
@@ -197,19 +211,27 @@ export class RecordPool {
     return index
   }
 
-  /** Whose record these bytes are; null when they are none. */
-  nameOf(bytes: Uint8Array): PeerName | null {
-    const reader = new GobReader(bytes)
-    // Every record begins with the field of its name.
-    return reader.uint() === 1 ? reader.uint() : null
+  /** The index of a name that is in the pool already; -1 of another. */
+  knownIndexOf(name: PeerName): number {
+    return this.indexes.get(name) ?? -1
   }
 
-  /** The record that these bytes are; null when nobody has read such a one yet. */
+  /** The index of the peer whose record these bytes are; -1 when it is not in the pool, or they are none. */
+  indexOfRecord(bytes: Uint8Array): number {
+    const reader = new GobReader(bytes)
+    // Every record begins with the field of its name.
+    return reader.uint() === 1 ? this.knownIndexOf(reader.uint()) : -1
+  }
+
+  /** The record that these bytes are; null when nobody has sent or read such a one lately. */
   find(bytes: Uint8Array): PeerRecord | null {
-    const name = this.nameOf(bytes)
-    const index = name === null ? undefined : this.indexes.get(name)
-    if (index === undefined) return null
-    for (const record of this.records[index]!) if (isEqual(record.encode(), bytes)) return record
+    const index = this.indexOfRecord(bytes)
+    if (index < 0) return null
+    const records = this.records[index]!
+    for (let i = records.length - 1; i >= 0; i--) {
+      const record = records[i]!
+      if (isEqual(record.encode(), bytes)) return record
+    }
     return null
   }
 

@@ -14,9 +14,9 @@ export class Peer {
   record: PeerRecord
   /** Connections of ours to it, in whatever state: it is not forgotten while there are any. */
   references = 0
-  /** Of the search that last reached it, and the first hop of that. */
-  mark = 0
-  hop: Peer | null = null
+  /** Of `toString`, which routers log with each address that they learn. */
+  private text = ''
+  private textNickName: string | null = null
 
   constructor(record: PeerRecord) {
     this.name = record.name
@@ -38,6 +38,11 @@ export class Peer {
 
   /** As the log has it: name and nickname. */
   toString(): string {
-    return `${formatMac(this.name)}(${this.nickName})`
+    const { nickName } = this
+    if (nickName !== this.textNickName) {
+      this.textNickName = nickName
+      this.text = `${formatMac(this.name)}(${nickName})`
+    }
+    return this.text
   }
 }

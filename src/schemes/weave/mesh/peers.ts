@@ -1,5 +1,5 @@
 import type { RandomStream } from '../../../sim/random.ts'
-import { GobReader, GobWriter, gobContentSize } from './gob.ts'
+import { GobReader, gobContents } from './gob.ts'
 import { Peer, type PeerName, SHORT_IDS } from './peer.ts'
 import {
   type Link,
@@ -8,7 +8,8 @@ import {
   ReceivedRecord,
   type RecordPool,
 } from './peer-record.ts'
-import { markReachable } from './search.ts'
+import { PeerSet } from './peer-set.ts'
+import { search, wasReached } from './search.ts'
 
 /** Who is to be told of what changes among the peers. */
 export interface PeersListener {
@@ -28,7 +29,7 @@ interface ShortIdOwners {
 
 /** What was new to us in an update, and whether it could be read. */
 export interface AppliedUpdate {
-  readonly news: ReadonlySet<PeerName>
+  readonly news: PeerSet
   readonly error: string | null
 }
 
@@ -104,39 +105,36 @@ export class Peers {
     this.setRecord(this.ourself, new PeerRecord(this.pool, summary, links))
   }
 
-  /** Records of those among `names` that are still known. */
-  encode(names: ReadonlySet<PeerName>): Uint8Array {
-    const isComplete = names.size >= this.count
+  /** Records of those among `peers` that are still known. */
+  encode(peers: PeerSet): Uint8Array {
+    const isComplete = peers.size >= this.count
     if (isComplete && this.complete !== null) return this.complete
     const records: Uint8Array[] = []
-    let length = 0
-    for (const name of names) {
-      const record = this.byName(name)?.record.encode()
-      if (record === undefined) continue
-      records.push(record)
-      length += gobContentSize(record.length)
+    for (const index of peers.indexes) {
+      const peer = this.at(index)
+      if (peer !== null) records.push(peer.record.encode())
     }
-    const writer = new GobWriter(length)
-    for (const record of records) writer.content(record)
-    const bytes = writer.finish()
+    const bytes = gobContents(records)
     if (isComplete) this.complete = bytes
     return bytes
   }
 
-  namesOfAll(): Set<PeerName> {
-    return new Set(this.names.keys())
+  setOfAll(): PeerSet {
+    const all = new PeerSet(this.indexed.length)
+    for (const peer of this.names.values()) all.add(peer.record.index)
+    return all
   }
 
   /** Takes over what is newer than what we know. */
   applyUpdate(update: Uint8Array): AppliedUpdate {
-    const news = new Set<PeerName>()
+    const news = new PeerSet()
     const reader = new GobReader(update)
     const records: PeerRecord[] = []
     while (!reader.atEnd) {
       const bytes = reader.content()
-      const name = this.pool.nameOf(bytes)
+      const index = this.pool.indexOfRecord(bytes)
       // Most of what comes is known already.
-      if (name !== null && this.byName(name)?.record.isSameVersion(bytes) === true) continue
+      if (index >= 0 && this.at(index)?.record.isSameVersion(bytes) === true) continue
       const received = new ReceivedRecord(this.pool, bytes)
       if (reader.isBroken || received.isBroken) return { news, error: 'unexpected EOF' }
       const { summary } = received
@@ -149,7 +147,7 @@ export class Peers {
     }
     for (const record of records) {
       this.take(record)
-      news.add(record.name)
+      news.add(record.index)
     }
     for (const record of records) this.addMentioned(record)
     return { news, error: null }
@@ -157,8 +155,8 @@ export class Peers {
 
   /** Forgets who cannot be reached by any path and has no connection with us. */
   collectGarbage(): void {
-    const epoch = markReachable(this.ourself, this)
-    const removed = this.all().filter((peer) => peer.mark !== epoch && peer.references === 0)
+    search(this.ourself, this, { symmetric: false })
+    const removed = this.all().filter((peer) => !wasReached(peer) && peer.references === 0)
     for (const peer of removed) {
       this.names.delete(peer.name)
       this.indexed[peer.record.index] = null

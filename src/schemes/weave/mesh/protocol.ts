@@ -98,6 +98,7 @@ export class MessageStream {
       this.chunks[0] = first.subarray(count)
       return first.subarray(0, count)
     }
+    if (first?.length === count) return this.chunks.shift()!
     const whole = new Uint8Array(count)
     let at = 0
     let used = 0

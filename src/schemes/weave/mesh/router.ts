@@ -12,6 +12,7 @@ import { GossipChannel } from './gossip-channel.ts'
 import type { Overlay } from './overlay.ts'
 import type { Peer, PeerName } from './peer.ts'
 import { RecordPool } from './peer-record.ts'
+import { PeerSet } from './peer-set.ts'
 import { Peers } from './peers.ts'
 import { Routes } from './routes.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -134,7 +135,9 @@ export class MeshRouter {
 
   /** Spreads what we know of some peers. */
   tellTopology(names: ReadonlySet<PeerName>): void {
-    this.topology.gossipNeighbourSubset(new TopologyData(this.peers, names))
+    const told = new PeerSet()
+    for (const name of names) told.add(this.peers.pool.indexOf(name))
+    this.topology.gossipNeighbourSubset(new TopologyData(this.peers, told))
   }
 
   /** Garbage is collected once for all updates of a second. */
@@ -186,19 +189,30 @@ export class MeshRouter {
 /** Records of some peers, as they are when the message is made. */
 class TopologyData implements GossipData {
   private readonly peers: Peers
-  private readonly names: ReadonlySet<PeerName>
+  private readonly told: PeerSet
+  /** Whether it was merged, and so waits in one place only: the next may be added to it. */
+  private readonly isMerged: boolean
 
-  constructor(peers: Peers, names: ReadonlySet<PeerName>) {
+  constructor(peers: Peers, told: PeerSet, isMerged = false) {
     this.peers = peers
-    this.names = names
+    this.told = told
+    this.isMerged = isMerged
   }
 
   merge(other: GossipData): GossipData {
-    return new TopologyData(this.peers, new Set([...this.names, ...(other as TopologyData).names]))
+    const { told } = other as TopologyData
+    if (this.isMerged) {
+      this.told.addAll(told)
+      return this
+    }
+    const merged = new PeerSet(this.peers.pool.size)
+    merged.addAll(this.told)
+    merged.addAll(told)
+    return new TopologyData(this.peers, merged, true)
   }
 
   encode(): readonly Uint8Array[] {
-    return [this.peers.encode(this.names)]
+    return [this.peers.encode(this.told)]
   }
 }
 
@@ -220,7 +234,7 @@ class TopologyGossiper implements Gossiper {
 
   gossip(): GossipData {
     const { peers } = this.router
-    return new TopologyData(peers, peers.namesOfAll())
+    return new TopologyData(peers, peers.setOfAll())
   }
 
   onGossip(update: Uint8Array): GossipData | string | null {

@@ -4,12 +4,19 @@ import { type Process, sleep } from '../../../sim/process.ts'
 import { MILLISECOND } from '../../../sim/units.ts'
 import type { Peer, PeerName } from './peer.ts'
 import type { Peers } from './peers.ts'
-import { isSymmetric, search } from './search.ts'
+import { isSymmetric, search, wasReached } from './search.ts'
 
 /** Requests to calculate are gathered for so long. */
 const RECALCULATION_DELAY = 100 * MILLISECOND
 
-type Unicast = ReadonlyMap<PeerName, PeerName>
+/** Next hops, by the index of the peer where it is to; none where there is no way. */
+interface Unicast {
+  readonly hops: readonly PeerName[]
+  /** Peers with a way to them, in the order in which they were reached. */
+  readonly reached: readonly number[]
+}
+
+const NOWHERE: Unicast = { hops: [], reached: [] }
 
 /** Where to send what is for a peer, or comes from one: weaveworks/mesh, routes.go. */
 export class Routes {
@@ -19,8 +26,8 @@ export class Routes {
   private readonly wanted: Condition
   private readonly calculated: Condition
   private isPending = false
-  private established: Unicast = new Map()
-  private all: Unicast = new Map()
+  private established = NOWHERE
+  private all = NOWHERE
   /** Of the last calculation, by origin, made when asked for. */
   private broadcasts = new Map<PeerName, readonly PeerName[]>()
   private broadcastsAll = new Map<PeerName, readonly PeerName[]>()
@@ -40,12 +47,12 @@ export class Routes {
 
   /** Next hop to a peer, over connections that both ends call established; null for ourself and where there is none. */
   unicast(to: PeerName): PeerName | null {
-    return this.established.get(to) ?? null
+    return this.established.hops[this.peers.pool.knownIndexOf(to)] || null
   }
 
   /** As `unicast`, over all connections: for what the routers say to each other. */
   unicastAll(to: PeerName): PeerName | null {
-    return this.all.get(to) ?? null
+    return this.all.hops[this.peers.pool.knownIndexOf(to)] || null
   }
 
   /** To whom we hand on what `origin` broadcasts, over connections that both ends call established. */
@@ -92,7 +99,7 @@ export class Routes {
     const at = names.indexOf(except)
     if (at >= 0) without(at)
     const chosen: PeerName[] = []
-    const needed = Math.min(subsetSize(this.all.size + 1), names.length)
+    const needed = Math.min(subsetSize(this.all.reached.length + 1), names.length)
     while (chosen.length < needed) {
       let point = this.program.random.integer(0, total - 1)
       const index = weights.findIndex((weight) => (point -= weight) < 0)
@@ -118,21 +125,25 @@ export class Routes {
     this.broadcasts = new Map()
     this.broadcastsAll = new Map()
     const counts = new Map<PeerName, number>()
-    for (const hop of this.all.values()) counts.set(hop, (counts.get(hop) ?? 0) + 1)
+    const { hops, reached } = this.all
+    for (const index of reached) counts.set(hops[index]!, (counts.get(hops[index]!) ?? 0) + 1)
     this.neighbours = [...counts.keys()]
     this.weights = [...counts.values()]
     this.onChange()
   }
 
   private calculateUnicast(symmetric: boolean): Unicast {
-    const hops = new Map<PeerName, PeerName>()
     const { peers } = this
     const { ourself } = peers
-    const reached = (peer: Peer, from: Peer): void => {
-      hops.set(peer.name, from === ourself ? peer.name : hops.get(from.name)!)
+    // Zero is nobody's name: that of a peer is a unicast address of its bridge.
+    const hops = new Array<PeerName>(peers.pool.size).fill(0)
+    const order: number[] = []
+    const reached = ({ name, record }: Peer, from: Peer): void => {
+      order.push(record.index)
+      hops[record.index] = from === ourself ? name : hops[from.record.index]!
     }
     search(ourself, peers, { symmetric, reached })
-    return hops
+    return { hops, reached: order }
   }
 
   private broadcastHops(origin: PeerName, symmetric: boolean): readonly PeerName[] {
@@ -151,12 +162,12 @@ export class Routes {
     const { ourself } = peers
     const start = peers.byName(origin)
     if (start === null) return []
-    const epoch = search(start, peers, { symmetric, stopAt: ourself })
-    if (ourself.mark !== epoch) return []
+    search(start, peers, { symmetric, stopAt: ourself })
+    if (!wasReached(ourself)) return []
     const hops: PeerName[] = []
     for (const index of ourself.record.indexes) {
       const remote = peers.at(index)
-      if (remote === null || remote.mark === epoch) continue
+      if (remote === null || wasReached(remote)) continue
       if (!symmetric || isSymmetric(ourself, remote)) hops.push(remote.name)
     }
     return hops

@@ -16,38 +16,58 @@ interface SearchOptions {
   readonly reached?: (peer: Peer, from: Peer) => void
 }
 
-/** Numbers searches, so that the marks of an old one need no clearing. */
-let lastEpoch = 0
+/** By a peer's index, the number of the search that last reached it; a new search need not clear the marks of an old one. */
+let marks = new Uint32Array(256)
+let lastSearch = 0
 
 /**
  * Widens from `start` over connections, breadth first, each round in the order of names: peers that know the same
- * topology get the same tree. @returns the mark that those who were reached bear.
+ * topology get the same tree. Until the next search `wasReached` tells who is part of it.
  */
-export function search(start: Peer, peers: PeerIndex, options: SearchOptions): number {
-  const epoch = ++lastEpoch
+export function search(start: Peer, peers: PeerIndex, options: SearchOptions): void {
+  const epoch = ++lastSearch
   const { symmetric, stopAt, reached } = options
-  start.mark = epoch
+  mark(start.record.index, epoch)
   let left = peers.count - 1
   let next = [start]
   // Once all are reached the rest of the search could add nothing.
   while (next.length > 0 && left > 0) {
-    const round = next.sort((a, b) => a.name - b.name)
+    const round = next.length === 1 ? next : next.sort(byName)
     next = []
     for (const peer of round) {
-      if (peer === stopAt) return epoch
-      const { record } = peer
-      for (const index of record.indexes) {
+      if (peer === stopAt) return
+      const { indexes } = peer.record
+      for (let i = 0; i < indexes.length; i++) {
+        const index = indexes[i]!
+        if (marks[index] === epoch) continue
         const remote = peers.at(index)
-        if (remote === null || remote.mark === epoch) continue
+        if (remote === null) continue
         if (symmetric && !isSymmetric(peer, remote)) continue
-        remote.mark = epoch
+        mark(index, epoch)
         left--
         next.push(remote)
         reached?.(remote, peer)
       }
     }
   }
-  return epoch
+}
+
+/** Whether the last search reached a peer. */
+export function wasReached(peer: Peer): boolean {
+  return marks[peer.record.index] === lastSearch
+}
+
+function mark(index: number, epoch: number): void {
+  if (index >= marks.length) {
+    const grown = new Uint32Array(2 * index)
+    grown.set(marks)
+    marks = grown
+  }
+  marks[index] = epoch
+}
+
+function byName(a: Peer, b: Peer): number {
+  return a.name - b.name
 }
 
 /** Whether both ends call their connection established. */
@@ -56,9 +76,4 @@ export function isSymmetric(a: Peer, b: Peer): boolean {
     a.record.linkState(b.record.index) === ESTABLISHED_LINK &&
     b.record.linkState(a.record.index) === ESTABLISHED_LINK
   )
-}
-
-/** Marks who can be reached from `start` over any connections. @returns the mark. */
-export function markReachable(start: Peer, peers: PeerIndex): number {
-  return search(start, peers, { symmetric: false })
 }

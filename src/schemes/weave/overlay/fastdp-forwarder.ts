@@ -40,6 +40,8 @@ export class FastdpForwarder implements Forwarder {
   private hasAcked = false
   /** Whether what we send can be encrypted. */
   private hasOutboundSa = false
+  /** By tunnel id: a broadcast of each container of a host goes the same way. */
+  private readonly actions = new Map<number, readonly FlowAction[]>()
 
   constructor(
     program: Program,
@@ -154,7 +156,16 @@ export class FastdpForwarder implements Forwarder {
     return { type: 'actions', actions: this.actionsTo(tunnelIdOf(from.shortId, to.shortId)) }
   }
 
-  private actionsTo(id: number): FlowAction[] {
+  private actionsTo(id: number): readonly FlowAction[] {
+    let actions = this.actions.get(id)
+    if (actions === undefined) {
+      actions = this.makeActions(id)
+      this.actions.set(id, actions)
+    }
+    return actions
+  }
+
+  private makeActions(id: number): readonly FlowAction[] {
     const { localAddress: source, remoteAddress: destination } = this.params
     const outer = { ttl: TTL, tos: 0, dontFragment: true, checksum: false }
     return [

@@ -101,7 +101,8 @@ export class Fastdp implements NetworkOverlay, Injector {
   private addBridgePort(port: Vport): void {
     if (port.type === 'vxlan') return
     const actions: FlowAction[] = [{ type: 'output', port: port.number }]
-    this.bridge.setPort(port.number, () => [{ type: 'actions', actions }])
+    const ops: readonly FlowOp[] = [{ type: 'actions', actions }]
+    this.bridge.setPort(port.number, () => ops)
     // Broadcasts are for one more port.
     this.invalidate()
   }
