@@ -4,7 +4,7 @@ import { Datagrams } from '../../program/datagrams.ts'
 import { Mailbox } from '../../program/mailbox.ts'
 import type { Fibre, Program } from '../../program/program.ts'
 import { StreamListener } from '../../program/stream.ts'
-import { type Endpoint, encodeMessage, type NamedEndpoint } from '../wire/messages.ts'
+import type { Endpoint, NamedEndpoint } from '../wire/messages.ts'
 import type { UserStream } from '../wire/stream-messages.ts'
 import type { MemberlistConfig } from './config.ts'
 import { META_BYTES_MAX, type MemberlistDelegate } from './delegate.ts'
@@ -192,7 +192,7 @@ export class Memberlist {
 
   /** Sends a user message by UDP, at once, to each of these. */
   sendBestEffort(to: readonly Node[], content: Uint8Array): void {
-    this.packets.sendToAll(to, encodeMessage({ type: 'user', content }))
+    this.packets.sendToAll(to, content)
   }
 
   /**

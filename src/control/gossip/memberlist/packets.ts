@@ -16,6 +16,7 @@ import {
   COMPOUND_HEADER_BYTES,
   packMessages,
   unpackMessages,
+  userPacket,
   withCrc,
 } from '../wire/packets.ts'
 import type { MemberlistConfig } from './config.ts'
@@ -151,9 +152,9 @@ export class Packets {
     return this.sendPackets(to, packMessages(messages).map(withCrc))
   }
 
-  /** Sends one message to several nodes that one knows by name. */
-  sendToAll(nodes: readonly Endpoint[], message: Uint8Array): void {
-    const packet = withCrc(message)
+  /** Sends a user message, and nothing else, to several nodes that one knows by name. */
+  sendToAll(nodes: readonly Endpoint[], content: Uint8Array): void {
+    const packet = userPacket(content)
     for (const { address, port } of nodes) this.socket.send(address, port, packet)
   }
 

@@ -1,3 +1,4 @@
+import { USER_PACKET_HEADER_BYTES } from '../wire/packets.ts'
 import { envelope, type GossipMessage, knownMessage, MESSAGE, remember } from './messages.ts'
 import { varintSize, writeVarint } from './protobuf.ts'
 
@@ -9,12 +10,14 @@ export const COMPOUND_HEADER_BYTES = 8
 const FIRST_FIELD = 10
 const KEY_BYTES = 1
 
-/** One message of several: CompoundMessage of SimpleMessages. */
+/** One message of several: CompoundMessage of SimpleMessages. Its packet may be made around it. */
 export function encodeCompound(messages: readonly Uint8Array[]): Uint8Array {
   let size = 0
   for (const { length } of messages) size += entrySize(length)
   const front = envelope(MESSAGE.compound, size)
-  const out = new Uint8Array(front.length + size)
+  const out = new Uint8Array(USER_PACKET_HEADER_BYTES + front.length + size).subarray(
+    USER_PACKET_HEADER_BYTES,
+  )
   out.set(front)
   let at = front.length
   for (const message of messages) at = writeEntry(out, at, message)

@@ -5,7 +5,13 @@ import { COORDINATE_PAYLOAD } from '../serf/messages.ts'
 import { crc32 } from './crc32.ts'
 import { decodeMessage, encodeMessage, type Message } from './messages.ts'
 import { encodeMsgpack, Float64, type Msgpack, MsgpackReader } from './msgpack.ts'
-import { packMessages, unpackMessages, withCrc } from './packets.ts'
+import {
+  packMessages,
+  USER_PACKET_HEADER_BYTES,
+  unpackMessages,
+  userPacket,
+  withCrc,
+} from './packets.ts'
 import {
   decodeMessageStream,
   decodePushPull,
@@ -102,6 +108,21 @@ describe('messages of memberlist', () => {
       for (const list of [packets, packets.map(copyOf), checked, checked.map(copyOf)]) {
         expect(list.flatMap(unpackMessages)).toEqual(some)
       }
+    }
+  })
+
+  it.each([0, 1, 2, 3, 4, 5, 1000])('of a user, %i bytes, are packed as any others', (length) => {
+    const content = Uint8Array.from({ length }, (_, i) => i * 7)
+    const plain = withCrc(encodeMessage({ type: 'user', content }))
+    const room = new Uint8Array(USER_PACKET_HEADER_BYTES + length)
+    room.set(content, USER_PACKET_HEADER_BYTES)
+    const around = userPacket(room.subarray(USER_PACKET_HEADER_BYTES))
+    expect(around.buffer).toBe(room.buffer)
+    for (const packet of [userPacket(content), around, around.slice()]) {
+      expect(packet).toEqual(plain)
+      const [message, ...others] = unpackMessages(packet)
+      expect(others).toEqual([])
+      expect(decodeMessage(message!)).toEqual({ type: 'user', content })
     }
   })
 

@@ -172,6 +172,12 @@ export function prefixed(type: number, content: Uint8Array): Uint8Array {
   return bytes
 }
 
+/** @returns `bytes`, which say so. */
+export function userMessage(bytes: Uint8Array, content: Uint8Array): Uint8Array {
+  known.set(bytes, { type: 'user', content })
+  return bytes
+}
+
 /** @returns null for what is no message, or one of a type that travels otherwise. */
 export function decodeMessage(bytes: Uint8Array): Message | null {
   switch (bytes[0]) {

@@ -1,5 +1,5 @@
 import { crc32 } from './crc32.ts'
-import { MESSAGE } from './messages.ts'
+import { MESSAGE, userMessage } from './messages.ts'
 
 /** Bytes that a packet of several messages has besides them, and beside each. */
 export const COMPOUND_HEADER_BYTES = 2
@@ -43,15 +43,42 @@ function compound(messages: readonly Uint8Array[]): Uint8Array {
 
 const CRC_HEADER_BYTES = 5
 
+/** What a packet has before the content of its only message, a user's. */
+export const USER_PACKET_HEADER_BYTES = CRC_HEADER_BYTES + 1
+
 /** The packet with its checksum before it. */
 export function withCrc(packet: Uint8Array): Uint8Array {
   const checked = new Uint8Array(CRC_HEADER_BYTES + packet.length)
-  const crc = crc32(packet)
-  checked[0] = MESSAGE.crc
-  for (let i = 1; i < CRC_HEADER_BYTES; i++) checked[i] = crc >>> (8 * (4 - i))
   checked.set(packet, CRC_HEADER_BYTES)
+  writeCrc(checked)
   contents.set(checked, unpackMessages(packet))
   return checked
+}
+
+/** @param checked has its packet behind the place of the checksum. */
+function writeCrc(checked: Uint8Array): void {
+  const crc = crc32(checked, CRC_HEADER_BYTES)
+  checked[0] = MESSAGE.crc
+  for (let i = 1; i < CRC_HEADER_BYTES; i++) checked[i] = crc >>> (8 * (4 - i))
+}
+
+/**
+ * A packet of one user message with its checksum. A content that leaves room for the header in memory of its
+ * own is not copied: the packet is made around it.
+ */
+export function userPacket(content: Uint8Array): Uint8Array {
+  const packet = hasRoom(content)
+    ? new Uint8Array(content.buffer)
+    : new Uint8Array(USER_PACKET_HEADER_BYTES + content.length)
+  if (packet.buffer !== content.buffer) packet.set(content, USER_PACKET_HEADER_BYTES)
+  packet[CRC_HEADER_BYTES] = MESSAGE.user
+  writeCrc(packet)
+  contents.set(packet, [userMessage(packet.subarray(CRC_HEADER_BYTES), content)])
+  return packet
+}
+
+function hasRoom({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return byteOffset === USER_PACKET_HEADER_BYTES && byteOffset + length === buffer.byteLength
 }
 
 /** @returns the messages of a packet; none when its checksum is wrong, those before its end when it is cut. */
