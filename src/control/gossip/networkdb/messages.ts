@@ -46,6 +46,8 @@ export interface TableEvent {
   readonly path: string
   /** As it travels. */
   readonly bytes: Uint8Array
+  /** Of all events the how-manieth: no other one has it. */
+  readonly number: number
 }
 
 export interface NetworkEntry {
@@ -139,7 +141,7 @@ function encodeNetworkEvent(event: NetworkEvent): Uint8Array {
 }
 
 /** A table event without what follows from the rest. */
-export type TableEventFields = Omit<TableEvent, 'type' | 'path' | 'bytes'>
+export type TableEventFields = Omit<TableEvent, 'type' | 'path' | 'bytes' | 'number'>
 
 /** @returns the event with its bytes. */
 export function tableEvent(fields: TableEventFields): TableEvent {
@@ -155,13 +157,16 @@ export function tableEvent(fields: TableEventFields): TableEvent {
   return eventOf(fields, gossip(MESSAGE.tableEvent, writer.finish()))
 }
 
+/** Only told apart by it, never ordered: how many there were before is no matter. */
+let events = 0
+
 /** The event that these bytes say. */
 export function eventOf(fields: TableEventFields, bytes: Uint8Array): TableEvent {
   const { action, time, node, network, table, key, value, residual } = fields
   const path = `${table}/${key}`
   const event: TableEvent = {
     ...{ type: 'table', action, time, node, network, table, key, value, residual },
-    ...{ path, bytes },
+    ...{ path, bytes, number: events++ },
   }
   remember(bytes, event)
   return event

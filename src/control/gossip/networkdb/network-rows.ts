@@ -1,5 +1,6 @@
 import { SECOND } from '../../../sim/units.ts'
 import { BroadcastQueue } from '../memberlist/broadcast-queue.ts'
+import { EventSet } from './event-set.ts'
 import { type TableEvent, tableEvent } from './messages.ts'
 import { RowListing } from './row-listing.ts'
 
@@ -19,6 +20,7 @@ export class NetworkRows {
   inSync = false
   /** The node has left the network; it is forgotten then, picoseconds. */
   reapAt = Infinity
+  private readonly events = new EventSet()
   private readonly tables = new Map<string, Map<string, Row>>()
   private readonly deleted = new Set<Row>()
   /** By table, where no row has changed since. */
@@ -38,10 +40,16 @@ export class NetworkRows {
     return this.tables.get(table)?.get(key)
   }
 
+  /** Whether a row is there as this very event had it; false may be wrong. */
+  has({ number }: TableEvent): boolean {
+    return this.events.has(number)
+  }
+
   put(row: Row): void {
-    const { table, key } = row.event
+    const { table, key, number } = row.event
     const rows = this.tables.get(table)
     if (rows?.has(key) === true) this.withdraw(table, key)
+    this.events.add(number)
     if (row.isDeleted) this.deleted.add(row)
     if (rows !== undefined) rows.set(key, row)
     else this.tables.set(table, new Map([[key, row]]))
@@ -54,8 +62,10 @@ export class NetworkRows {
 
   /** The row that is there is no more what it was. */
   private withdraw(table: string, key: string): void {
+    const row = this.get(table, key)!
+    this.events.delete(row.event.number)
     this.listed.delete(table)
-    this.deleted.delete(this.get(table, key)!)
+    this.deleted.delete(row)
   }
 
   *all(): Generator<Row> {

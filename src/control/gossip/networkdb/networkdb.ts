@@ -182,7 +182,7 @@ export class NetworkDb {
   takeEvent(event: TableEvent, isBulkSync: boolean): boolean {
     this.tableClock.witness(event.time)
     const rows = this.networks.get(event.network)
-    if (rows === undefined || rows.isLeaving) return false
+    if (rows === undefined || rows.isLeaving || rows.has(event)) return false
     const known = rows.get(event.table, event.key)
     if (known !== undefined && known.event.time >= event.time) return false
     if (event.node === this.name || !this.view.isIn(event.node, event.network)) return false
