@@ -6,8 +6,8 @@ import { draw, fold } from '../table.ts'
 const GAP = 2
 /** Narrower heads are not folded further. */
 const HEAD_WIDTH = 9
-/** Wider values are left to the tables of their sections. */
-const VALUE_WIDTH = 17
+/** Wider values are folded. */
+const VALUE_WIDTH = 12
 
 /** A row, and a shorter head for it. */
 interface Choice {
@@ -60,9 +60,9 @@ export function glance(
   const columns: string[][] = []
   let room = layout.columns - Math.max(0, ...entrants.map(widthOf))
   for (const { head, values } of glanceColumns(cells, entrants)) {
-    const column = [fold(head, HEAD_WIDTH), ...values]
+    const column = [fold(head, HEAD_WIDTH), ...values.map((text) => fold(text, VALUE_WIDTH))]
     const width = Math.max(...column.flatMap((text) => text.split('\n').map(widthOf)))
-    if (width > VALUE_WIDTH || width + GAP > room) continue
+    if (width + GAP > room) continue
     room -= width + GAP
     columns.push(column)
   }
