@@ -5,14 +5,13 @@ import { buildWorld } from '../../src/scenario/builder.ts'
 import { formatIssues } from '../../src/scenario/issues.ts'
 import { loadScenario } from '../../src/scenario/load.ts'
 import type { World } from '../../src/scenario/world.ts'
-import { AttachError, type ContainerSpec, type Endpoint } from '../../src/schemes/contract.ts'
+import type { ContainerSpec, Endpoint, NetworkSpec, Scheme } from '../../src/schemes/contract.ts'
 import { dockerOverlayScheme } from '../../src/schemes/docker-overlay/index.ts'
 import { builtinSchemes } from '../../src/schemes/registry.ts'
 import { weaveScheme } from '../../src/schemes/weave/index.ts'
-import { spawn } from '../../src/sim/process.ts'
 import { SECOND } from '../../src/sim/units.ts'
 import { DockerBench } from '../schemes/docker-bench.ts'
-import { letPairsTalk, type Rule, startInTurn, type Talk } from './traffic.ts'
+import { letPairsTalk, type Rule, Starts, startInTurn, type Talk } from './traffic.ts'
 
 export interface Size {
   readonly hosts: number
@@ -165,18 +164,13 @@ function runSwarm({ hosts, perHost, pairs }: Size): ScaleResult {
   const { simulator } = world
   simulator.run(SWARM_FORMED)
   const asked = hosts * perHost
-  const up: Endpoint[] = []
-  let upAfter = 0
+  const starts = new Starts(simulator)
   for (let i = 0; i < asked; i++) {
     const { host, daemon } = daemons[i % hosts]!
-    const { done } = spawn(simulator, daemon.attach(containerOf(host, `x${i}`)))
-    done.wait(simulator, (result) => {
-      if (result instanceof AttachError) return
-      up.push(result as Endpoint)
-      upAfter = simulator.now / SECOND
-    })
+    starts.begin(daemon.attach(containerOf(host, `x${i}`)))
   }
   simulator.run(simulator.now + SWARM_SETTLE)
+  const { up, upAfter } = starts
   const talk = letPairsTalk(world, up, pairs, oneNetwork)
   return resultOf(world, { asked, up, upAfter, talk })
 }
@@ -192,13 +186,7 @@ function startSwarm(count: number) {
   const world = worldOf({ network, mtu: JUMBO, settle: 0 }, count, 0)
   const hosts = [...world.hosts.values()]
   const { scheme, ...options } = network
-  const spec = {
-    name: 'net',
-    options: dockerOverlayScheme.options.parse(options),
-    members: hosts.map(({ name: host, address }) => ({ host, address })),
-    store: null,
-    random: world.simulator.random.stream('network/net'),
-  }
+  const spec = specOf(world, dockerOverlayScheme, options)
   const daemons = hosts.map((host) => ({
     host,
     daemon: dockerOverlayScheme.startHost(host, spec),
@@ -222,36 +210,23 @@ function runWeave({ hosts: count, perHost, pairs }: Size): ScaleResult {
   const world = worldOf({ network: { scheme: 'weave' }, settle: 0 }, count, 0)
   const { simulator } = world
   const hosts = [...world.hosts.values()]
-  const spec = {
-    name: 'net',
-    options: weaveScheme.options.parse({
-      discovery: false,
-      peers: earlierPeers(hosts.map(({ name }) => name)),
-      ipallocInit: 'seed',
-    }),
-    members: hosts.map(({ name: host, address }) => ({ host, address })),
-    store: null,
-    random: simulator.random.stream('network/net'),
-  }
+  const spec = specOf(world, weaveScheme, {
+    discovery: false,
+    peers: earlierPeers(hosts.map(({ name }) => name)),
+    ipallocInit: 'seed',
+  })
   const daemons = hosts.map((host) => {
     const daemon = weaveScheme.startHost(host, spec)
     simulator.run(simulator.now + LAUNCH_GAP)
     return { host, daemon }
   })
   simulator.run(simulator.now + MESH_AGREED)
-  const up: Endpoint[] = []
-  let upAfter = 0
+  const starts = new Starts(simulator)
   for (let i = 0; i < perHost; i++) {
-    for (const { host, daemon } of daemons) {
-      const { done } = spawn(simulator, daemon.attach(containerOf(host, `x${i}`)))
-      done.wait(simulator, (result) => {
-        if (result instanceof AttachError) return
-        up.push(result as Endpoint)
-        upAfter = simulator.now / SECOND
-      })
-    }
+    for (const { host, daemon } of daemons) starts.begin(daemon.attach(containerOf(host, `x${i}`)))
     simulator.run(simulator.now + SECOND)
   }
+  const { up, upAfter } = starts
   const talk = letPairsTalk(world, up, pairs, oneNetwork)
   return resultOf(world, { asked: count * perHost, up, upAfter, talk })
 }
@@ -267,6 +242,21 @@ function earlierPeers(names: readonly string[]): Record<string, string[]> {
     return [name, [...earlier].filter((j) => j >= 0 && j < i).map((j) => names[j]!)] as const
   })
   return Object.fromEntries(entries)
+}
+
+/** A network of all hosts, without a store. */
+function specOf<Options>(
+  { hosts, simulator }: World,
+  scheme: Scheme<Options>,
+  options: object,
+): NetworkSpec<Options> {
+  return {
+    name: 'net',
+    options: scheme.options.parse(options),
+    members: [...hosts.values()].map(({ name: host, address }) => ({ host, address })),
+    store: null,
+    random: simulator.random.stream('network/net'),
+  }
 }
 
 function containerOf(host: Host, name: string): ContainerSpec {

@@ -7,24 +7,40 @@ import { MILLISECOND, SECOND } from '../../src/sim/units.ts'
 import type { EchoSocket } from '../../src/stack/echo-socket.ts'
 import { formatIpv4 } from '../../src/wire/ipv4-address.ts'
 
-/** Starts one container after the other, ten a second. @returns those that are up. */
+/** Containers that were asked for, and which of them are up. */
+export class Starts {
+  readonly up: Endpoint[] = []
+  /** When the last was up, simulated seconds. */
+  upAfter = 0
+  private readonly simulator: Simulator
+
+  constructor(simulator: Simulator) {
+    this.simulator = simulator
+  }
+
+  begin(attachment: Process<Endpoint | AttachError>): void {
+    const { simulator } = this
+    spawn(simulator, attachment).done.wait(simulator, (result) => {
+      if (result instanceof AttachError) return
+      this.up.push(result as Endpoint)
+      this.upAfter = simulator.now / SECOND
+    })
+  }
+}
+
+/** Starts one container after the other, ten a second. */
 export function startInTurn(
   simulator: Simulator,
   count: number,
-  begin: (number: number) => Process<Endpoint | AttachError>,
-): { readonly up: Endpoint[]; readonly upAfter: number } {
-  const up: Endpoint[] = []
-  let upAfter = 0
+  attachment: (number: number) => Process<Endpoint | AttachError>,
+): Starts {
+  const starts = new Starts(simulator)
   for (let i = 0; i < count; i++) {
-    spawn(simulator, begin(i)).done.wait(simulator, (result) => {
-      if (result instanceof AttachError) return
-      up.push(result as Endpoint)
-      upAfter = simulator.now / SECOND
-    })
+    starts.begin(attachment(i))
     simulator.run(simulator.now + 100 * MILLISECOND)
   }
   simulator.run(simulator.now + 30 * SECOND)
-  return { up, upAfter }
+  return starts
 }
 
 /** Pings of a pair, so long one after the other. */

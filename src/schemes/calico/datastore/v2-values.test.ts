@@ -97,10 +97,10 @@ describe('values on etcd v2', () => {
       ipipMode: 'CrossSubnet',
       natOutgoing: true,
       disabled: true,
-    }
-    const pool = there('IPPool', 'net', resource('IPPool', { name: 'net' }, spec as never))
+    } as const
+    const pool = there('IPPool', 'net', resource('IPPool', { name: 'net' }, spec))
     expect(pool.key).toBe('10.65.0.0/16')
-    expect(pool.value).toEqual(resource('IPPool', { name: '10.65.0.0/16' }, spec as never))
+    expect(pool.value).toEqual(resource('IPPool', { name: '10.65.0.0/16' }, spec))
     expect(pool.writes[0]!.text).toContain('"ipip":"tunl0","ipip_mode":"cross-subnet"')
     const peer = { node: 'n', peerIP: '10.0.0.1', asNumber: 65_000 }
     const own = there('BGPPeer', 'tor', resource('BGPPeer', { name: 'tor' }, peer))
